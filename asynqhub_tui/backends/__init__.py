@@ -1,0 +1,39 @@
+"""The stores. `open_hub` imports the one that was chosen, and no other."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from asynqhub_tui.repository import Hub
+
+BACKENDS = {
+    "demo": "asynqhub_tui.demo",
+    "postgres": "asynqhub_tui.backends.postgres",
+    "sqlite": "asynqhub_tui.backends.sqlite",
+}
+"""What may follow `--backend`, and the module whose `open_hub(target)` opens it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which installation to open: a backend, its DSN, and whether writing is off."""
+
+    backend: str
+    dsn: SecretStr | None = None
+    read_only: bool = False
+
+
+async def open_hub(target: Target) -> Hub:
+    """Connect to `target` and check that it is an Asynq-Hub installation.
+
+    The driver is imported on a thread, as it takes longer than a frame. Raises Unavailable where
+    nothing answers, Refused where the server turns us away (wrong password, no such database), and
+    SchemaMismatch where the tables are not Asynq-Hub's.
+    """
+    module = await asyncio.to_thread(importlib.import_module, BACKENDS[target.backend])
+    hub: Hub = await module.open_hub(target)
+    return hub
