@@ -6,7 +6,7 @@ import re
 
 HIDDEN = "***"
 
-_USERINFO = re.compile(r"(?P<scheme>^[A-Za-z][\w+.-]*://)(?P<user>[^:@/?#]*):(?P<secret>.*)@")
+_USERINFO = re.compile(r"(?P<scheme>\b[A-Za-z][\w+.-]*://)(?P<user>[^:@/?#\s]*):(?P<secret>\S*)@")
 _NAMED = re.compile(
     r"(?P<name>(?:ssl)?password|passwd|token|secret)(?P<equals>\s*=\s*)"
     r"(?P<secret>'(?:\\.|[^'\\])*'|[^\s&'#]+)",
