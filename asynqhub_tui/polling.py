@@ -1,0 +1,267 @@
+"""The one way a screen gets fresh data.
+
+A Poller runs Feeds, one request at a time, each on its own clock. It slows a feed whose query is
+expensive, backs off while the store does not answer, and never delivers an answer to a question
+that is no longer asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
+
+from asynqhub_tui.repository import HubError
+
+T = TypeVar("T")
+
+MAX_SHARE = 0.1
+"""The share of time that may pass in queries, all feeds together."""
+
+LONGEST_BACKOFF = 30.0
+"""Seconds between two tries while the store does not answer, at most."""
+
+
+INTERVALS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""The intervals that slower and faster step through, in seconds."""
+
+
+class Feed(Generic[T]):
+    """One question that is asked again and again.
+
+    `fetch` asks it, `deliver` takes the answer. `every` is the least number of seconds between two
+    askings; None means the poller's interval. A feed may be shared by several pollers of which one
+    runs at a time: it remembers when it was last asked.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        fetch: Callable[[], Awaitable[T]],
+        deliver: Callable[[T], None],
+        *,
+        every: float | None = None,
+    ) -> None:
+        self.name = name
+        self.fetch = fetch
+        self.deliver = deliver
+        self.every = every
+        self.due = 0.0
+        self.last_seconds = 0.0
+        self._generation = 0
+
+    def ask_again(self) -> None:
+        """Make the feed due at once, and drop the answer that may be under way."""
+        self.due = 0.0
+        self._generation += 1
+
+    @property
+    def generation(self) -> int:
+        """Which question is being asked; an answer to an earlier one is dropped."""
+        return self._generation
+
+    def period(self, interval: float, feeds: int) -> float:
+        """Seconds until it is asked again, among `feeds` feeds that share the time."""
+        wanted = interval if self.every is None else max(self.every, interval)
+        return max(wanted, self.last_seconds * feeds / MAX_SHARE)
+
+
+@dataclass(frozen=True, slots=True)
+class PollState:
+    """What the header and the banner say about the data.
+
+    `fresh_at` and `next_try_at` are times of the poller's clock. `slowed` names the feed whose
+    query is too expensive for the interval.
+    """
+
+    interval: float
+    fresh_at: float | None = None
+    error: HubError | None = None
+    failing_since: float | None = None
+    next_try_at: float | None = None
+    paused: bool = False
+    slowed: str | None = None
+
+
+@dataclass(slots=True)
+class _Pace:
+    tries: int = 0
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Poller:
+    """Keeps a screen's feeds fresh while the screen is shown.
+
+    `on_state` is called with every change of the state. HubErrors never leave the poller; any
+    other exception of a feed does, through `failed`.
+    """
+
+    def __init__(
+        self,
+        feeds: Sequence[Feed[Any]],
+        on_state: Callable[[PollState], None],
+        *,
+        interval: float = 2.0,
+        clock: Callable[[], float] = time.monotonic,
+        failed: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        self._feeds = list(feeds)
+        self._on_state = on_state
+        self._clock = clock
+        self._failed = failed
+        self._state = PollState(interval=interval)
+        self._pace = _Pace()
+        self._loop: asyncio.Task[None] | None = None
+        self._request: asyncio.Task[Any] | None = None
+        self._asked: Feed[Any] | None = None
+
+    @property
+    def state(self) -> PollState:
+        """The present state."""
+        return self._state
+
+    @property
+    def running(self) -> bool:
+        """Whether the loop runs (it may be paused)."""
+        return self._loop is not None
+
+    def start(self) -> None:
+        """Begin to poll; what is due is asked at once."""
+        if self._loop is None:
+            self._loop = asyncio.create_task(self._run(), name="poller")
+
+    def stop(self) -> None:
+        """Stop polling and cancel the request under way."""
+        if self._loop is not None:
+            self._loop.cancel()
+            self._loop = None
+
+    def pause(self, paused: bool) -> None:
+        """Stop or resume asking; the data on the screen stays."""
+        self._set(paused=paused)
+        self._pace.wake.set()
+
+    def set_interval(self, seconds: float) -> None:
+        """Change the interval."""
+        self._set(interval=seconds)
+        self._pace.wake.set()
+
+    def step_interval(self, steps: int) -> float:
+        """Move to a slower (positive) or faster interval, and return it."""
+        nearest = min(
+            range(len(INTERVALS)), key=lambda at: abs(INTERVALS[at] - self._state.interval)
+        )
+        chosen = INTERVALS[max(0, min(len(INTERVALS) - 1, nearest + steps))]
+        self.set_interval(chosen)
+        return chosen
+
+    def refresh(self, *feeds: Feed[Any]) -> None:
+        """Ask `feeds` (all, if none is named) at once, also while paused or backing off."""
+        for feed in feeds or self._feeds:
+            feed.ask_again()
+            if feed is self._asked and self._request is not None:
+                self._request.cancel()
+        self._set(next_try_at=None)
+        self._pace.wake.set()
+
+    def report(self, error: HubError) -> None:
+        """Take note of an error that another request of the screen met."""
+        self._failing(error)
+        self._pace.wake.set()
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                feed = self._next_due()
+                if feed is None:
+                    await self._rest()
+                else:
+                    await self._ask(feed)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # a defect, not a HubError: the application must end
+            if self._failed is None:
+                raise
+            self._failed(error)
+
+    def _next_due(self) -> Feed[Any] | None:
+        now = self._clock()
+        state = self._state
+        if state.next_try_at is not None and now < state.next_try_at:
+            return None
+        due = [feed for feed in self._feeds if feed.due <= now]
+        if state.paused:
+            due = [feed for feed in due if feed.due == 0.0]
+        return min(due, key=lambda feed: feed.due, default=None)
+
+    async def _rest(self) -> None:
+        self._pace.wake.clear()
+        times = [feed.due for feed in self._feeds]
+        if self._state.next_try_at is not None:
+            times = [self._state.next_try_at]
+        wait = None if self._state.paused or not times else max(min(times) - self._clock(), 0.01)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._pace.wake.wait(), wait)
+
+    async def _ask(self, feed: Feed[Any]) -> None:
+        generation = feed.generation
+        started = self._clock()
+        self._asked = feed
+        self._request = asyncio.ensure_future(feed.fetch())
+        try:
+            answer = await self._request
+        except HubError as error:
+            if feed.generation == generation:
+                feed.due = self._clock()
+                self._failing(error)
+            return
+        except asyncio.CancelledError:
+            if _being_cancelled():
+                raise
+            return  # only the request was cancelled: its question is no longer asked
+        finally:
+            self._asked = self._request = None
+        if feed.generation != generation:
+            return
+        now = self._clock()
+        feed.last_seconds = now - started
+        feed.due = now + feed.period(self._state.interval, len(self._feeds))
+        feed.deliver(answer)
+        self._fresh(now)
+
+    def _fresh(self, now: float) -> None:
+        self._pace.tries = 0
+        interval, feeds = self._state.interval, len(self._feeds)
+        slowed = next(
+            (
+                feed.name
+                for feed in self._feeds
+                if feed.period(interval, feeds) > max(feed.every or 0.0, interval) * 1.5
+            ),
+            None,
+        )
+        self._set(fresh_at=now, error=None, failing_since=None, next_try_at=None, slowed=slowed)
+
+    def _failing(self, error: HubError) -> None:
+        now = self._clock()
+        wait = min(2.0**self._pace.tries, LONGEST_BACKOFF)
+        self._pace.tries += 1
+        self._set(
+            error=error,
+            failing_since=self._state.failing_since or now,
+            next_try_at=now + wait,
+        )
+
+    def _set(self, **changes: Any) -> None:
+        state = replace(self._state, **changes)
+        if state != self._state:
+            self._state = state
+            self._on_state(state)
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
