@@ -1,0 +1,164 @@
+"""The figures of workers, computed from the rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from asynqhub_tui.backends.sqlite.database import Database
+from asynqhub_tui.backends.sqlite.filters import STATE, UNFINISHED, clock
+from asynqhub_tui.backends.sqlite.rows import micros, moment, span
+from asynqhub_tui.models import (
+    DEAD,
+    FAIL,
+    OVERDUE,
+    PENDING,
+    RUNNING,
+    SUCCESS,
+    QueueStats,
+    TimeSeriesStats,
+    Window,
+    WorkerStats,
+)
+
+_HOUR = span(timedelta(hours=1))
+
+_OUTCOMES = """
+    SELECT t.worker_name, t.queue, a.started_at, a.status,
+        coalesce(a.duration_ms, max((a.finished_at - a.started_at) / 1000, 0)) AS duration,
+        max(CASE WHEN a.status = 'running' THEN 0 ELSE a.id END)
+    FROM task_attempt a JOIN task t ON t.task_id = a.task_id
+    WHERE a.started_at >= :begin AND a.started_at < :end {worker}
+    GROUP BY a.task_id, a.attempt, a.started_at"""
+"""Attempts, folded as `folding.fold` does it: beside a single max(), SQLite takes the other columns
+from the row that has the maximum, which is the last-written final row."""
+
+_NOW = f"""
+    SELECT worker_name, state, count(*)
+    FROM (SELECT t.worker_name, {STATE} AS state FROM task t WHERE {UNFINISHED} {{worker}})
+    GROUP BY worker_name, state"""
+
+_FIRST, _LAST = -(2**63), 2**63 - 1
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What is gathered of one queue: tasks by status, and the durations of successes."""
+
+    tasks: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    duration: int = 0
+    timed: int = 0
+
+
+_Queues = defaultdict[str, _Queue]
+
+
+async def worker_stats(
+    database: Database, window: Window, worker: str | None = None
+) -> dict[str, WorkerStats]:
+    """Return the figures of one worker, or of all that have tasks, by name."""
+    now = datetime.now(UTC)
+    begin = _FIRST if window.length is None else micros(now - window.length)
+    only = "AND t.worker_name = :worker" if worker is not None else ""
+    parameters = {"begin": begin, "end": _LAST, "worker": worker}
+    gathered: defaultdict[str, _Queues] = defaultdict(lambda: defaultdict(_Queue))
+    states: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    async with database.snapshot() as statements:
+        for name, queue, status, number in await statements.fetch(
+            f"""SELECT t.worker_name, t.queue, t.status, count(*) FROM task t
+            WHERE t.created_at >= :begin {only} GROUP BY t.worker_name, t.queue, t.status""",
+            parameters,
+        ):
+            gathered[name][queue].tasks[status] = number
+        for name, queue, duration, timed in await statements.fetch(
+            f"""SELECT worker_name, queue, sum(duration), count(duration)
+            FROM ({_OUTCOMES.format(worker=only)})
+            WHERE status = 'success' AND duration IS NOT NULL GROUP BY worker_name, queue""",
+            parameters,
+        ):
+            gathered[name][queue].duration = duration
+            gathered[name][queue].timed = timed
+        for name, state, number in await statements.fetch(
+            _NOW.format(worker=only), parameters | clock(now)
+        ):
+            states[name][state] = number
+    return {
+        name: _worker(name, window, gathered[name], states[name])
+        for name in sorted(gathered.keys() | states.keys())
+    }
+
+
+def _worker(
+    name: str, window: Window, queues: Mapping[str, _Queue], states: Mapping[str, int]
+) -> WorkerStats:
+    tasks: defaultdict[str, int] = defaultdict(int)
+    for queue in queues.values():
+        for status, number in queue.tasks.items():
+            tasks[status] += number
+    total = sum(tasks.values())
+    return WorkerStats(
+        worker_name=name,
+        window=window,
+        total_tasks=total,
+        success_tasks=tasks[SUCCESS],
+        failed_tasks=tasks[FAIL],
+        dead_tasks=tasks[DEAD],
+        success_rate=100 * tasks[SUCCESS] / total if total else None,
+        pending_tasks=states.get(PENDING, 0),
+        running_tasks=states.get(RUNNING, 0),
+        overdue_tasks=states.get(OVERDUE, 0),
+        avg_duration_ms=_average(
+            sum(queue.duration for queue in queues.values()),
+            sum(queue.timed for queue in queues.values()),
+        ),
+        queues=tuple(
+            QueueStats(
+                queue=queue,
+                total=sum(one.tasks.values()),
+                success=one.tasks[SUCCESS],
+                failed=one.tasks[FAIL],
+                dead=one.tasks[DEAD],
+                avg_duration_ms=_average(one.duration, one.timed),
+            )
+            for queue, one in sorted(queues.items())
+        ),
+    )
+
+
+def _average(total: int, number: int) -> float | None:
+    return total / number if number else None
+
+
+async def worker_series(
+    database: Database, hours: int, worker: str | None = None
+) -> dict[str, list[TimeSeriesStats]]:
+    """Return the hourly figures of one worker, or of all that had attempts, by name."""
+    current = micros(datetime.now(UTC)) // _HOUR
+    first = current - hours + 1
+    only = "AND t.worker_name = :worker" if worker is not None else ""
+    rows = await database.fetch(
+        f"""SELECT worker_name, started_at / :hour, count(*),
+            sum(status = 'success'), sum(status IN ('fail', 'dead')),
+            avg(CASE WHEN status = 'success' THEN duration END)
+        FROM ({_OUTCOMES.format(worker=only)}) GROUP BY 1, 2""",
+        {"hour": _HOUR, "begin": first * _HOUR, "end": (current + 1) * _HOUR, "worker": worker},
+    )
+    found: defaultdict[str, dict[int, TimeSeriesStats]] = defaultdict(dict)
+    for name, hour, total, success, failed, average in rows:
+        found[name][hour] = TimeSeriesStats(
+            hour=moment(hour * _HOUR),
+            total=total,
+            success=success,
+            failed=failed,
+            avg_duration=average,
+        )
+    workers = found.keys() if worker is None else {worker}
+    return {
+        name: [
+            found[name].get(hour) or TimeSeriesStats(hour=moment(hour * _HOUR))
+            for hour in range(first, current + 1)
+        ]
+        for name in sorted(workers)
+    }
