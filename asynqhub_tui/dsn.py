@@ -6,11 +6,18 @@ import re
 
 HIDDEN = "***"
 
-_USERINFO = re.compile(r"(?P<scheme>\b[A-Za-z][\w+.-]*://)(?P<user>[^:@/?#\s]*):(?P<secret>\S*)@")
+_USERINFO = re.compile(
+    r"(?P<start>\b[A-Za-z][\w+.-]*://[^:@/?#\s]*:)"
+    # A password may hold anything, blanks too; but what looks like a port and ends is a port.
+    r"(?:\S*|(?!\d+(?:[/?#\s]|$))[^@\n]*)@"
+)
+_NAME = r"\w*(?:password|passwd|token|secret)"
 _NAMED = re.compile(
-    r"(?P<name>(?:ssl)?password|passwd|token|secret)(?P<equals>\s*=\s*)"
-    r"(?P<secret>'(?:\\.|[^'\\])*'|[^\s&'#]+)",
-    re.IGNORECASE,
+    # in a URL's query, up to its next part
+    rf"(?P<query>[?&]{_NAME}=)[^\s&#]+"
+    # elsewhere as libpq reads it: quoted, or up to a blank that is not escaped
+    rf"|(?P<keyword>{_NAME}\s*=\s*)(?:'(?:\\.|[^'\\])*(?:'|$)|(?:\\.|[^\s\\])+)",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
@@ -21,5 +28,5 @@ def mask(text: str) -> str:
     between the first colon behind the user and the last `@` counts as the password, so that one
     that was not percent-encoded is hidden whole.
     """
-    text = _USERINFO.sub(rf"\g<scheme>\g<user>:{HIDDEN}@", text)
-    return _NAMED.sub(rf"\g<name>\g<equals>{HIDDEN}", text)
+    text = _USERINFO.sub(rf"\g<start>{HIDDEN}@", text)
+    return _NAMED.sub(rf"\g<query>\g<keyword>{HIDDEN}", text)
