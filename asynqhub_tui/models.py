@@ -7,7 +7,7 @@ into the database; nothing here is safe to print before `text.one_line` or `text
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -255,6 +255,16 @@ class Count(Model):
     def capped(cls, value: int, cap: int) -> Count:
         """What counting at most `cap + 1` rows has shown."""
         return cls(value=cap, kind="at_least") if value > cap else cls(value=value)
+
+    @classmethod
+    def total(cls, counts: Iterable[Count]) -> Count:
+        """The sum of `counts`, as certain as the least certain of them."""
+        parts = list(counts)
+        kinds = {part.kind for part in parts}
+        value = sum(part.value for part in parts)
+        if "at_least" in kinds:
+            return cls(value=value, kind="at_least")
+        return cls(value=value, kind="about" if "about" in kinds else "exact")
 
 
 class QueueStats(Model):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 ELLIPSIS = "…"
 
@@ -56,6 +56,23 @@ def block(text: str) -> str:
     return "\n".join(_UNSAFE.sub(_visible, line.expandtabs(4)) for line in lines)
 
 
+def json_text(text: str) -> str:
+    """Return the JSON text `text` with every character that a terminal could act on escaped.
+
+    What it says stays the same: outside of JSON's strings there is no such character.
+    """
+    return _UNSAFE.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    char = match.group()
+    if char in "\n\r\t":  # blanks between values; inside of strings JSON escapes them itself
+        return char
+    units = char.encode("utf-16-be", "surrogatepass")
+    pairs = (units[at : at + 2] for at in range(0, len(units), 2))
+    return "".join(f"\\u{pair.hex()}" for pair in pairs)
+
+
 def fit(text: str, width: int, *, align: str = "left") -> str:
     """Return the line `text` in exactly `width` cells: cut with an ellipsis, or padded.
 
@@ -72,9 +89,27 @@ def fit(text: str, width: int, *, align: str = "left") -> str:
 
 def fit_ends(text: str, width: int) -> str:
     """Return the id `text` in at most `width` cells, with the middle left out, not its ends."""
-    if len(text) <= width:
+    if cell_len(text) <= width:
         return text
     if width < 5:
         return fit(text, width)
-    tail = (width - 1) // 2
-    return text[: width - 1 - tail] + ELLIPSIS + text[-tail:]
+    room = (width - 1) // 2
+    tail = len(text)
+    while (size := cell_len(text[tail - 1])) <= room:
+        tail -= 1
+        room -= size
+    head = set_cell_size(text, width - 1 - cell_len(text[tail:])).rstrip()
+    return head + ELLIPSIS + text[tail:]
+
+
+def wrap(text: str, width: int, most: int) -> list[str]:
+    """Return a text of any form as at most `most` inert lines of at most `width` cells.
+
+    Where that cuts it, the last line is an ellipsis.
+    """
+    lines: list[str] = []
+    for line in block(text[: (width + 1) * (most + 1) * 2]).split("\n"):
+        lines += chop_cells(line, max(width, 2)) or [""]
+        if len(lines) > most:
+            return [*lines[: most - 1], ELLIPSIS]
+    return lines

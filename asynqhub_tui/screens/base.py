@@ -1,0 +1,343 @@
+"""The shell around every screen: header, banner, note, footer; polling; the common keys."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.message import Message
+from textual.screen import Screen
+
+from asynqhub_tui import copying, terminal
+from asynqhub_tui.figures import TimeFormat, clock, span
+from asynqhub_tui.keys import COMMON, Key, bindings
+from asynqhub_tui.models import Task
+from asynqhub_tui.polling import Feed, Poller, PollState
+from asynqhub_tui.repository import HubError
+from asynqhub_tui.session import Session
+from asynqhub_tui.widgets.footer import Footer
+from asynqhub_tui.widgets.header import Header, HeaderState
+from asynqhub_tui.widgets.notes import Banner, NoteLine
+from asynqhub_tui.widgets.table import Table
+
+IDLE_TICK = 5.0
+"""Seconds after which ages are shown anew when no answer has come meanwhile."""
+
+RETRY_OFF = (
+    "Retry needs the address of the hub's Redis, which this version cannot be given yet;"
+    " nothing was done."
+)
+
+
+class Go(Message):
+    """Show another screen: `tasks`, `task` or `workers`."""
+
+    def __init__(self, tab: str, *, task_id: str | None = None, worker: str | None = None) -> None:
+        super().__init__()
+        self.tab = tab
+        self.task_id = task_id
+        self.worker = worker
+
+
+class Back(Message):
+    """Go back to where the user came from; `may_quit` ends the program if that is nowhere."""
+
+    def __init__(self, *, may_quit: bool) -> None:
+        super().__init__()
+        self.may_quit = may_quit
+
+
+class HubScreen(Screen[None]):
+    """A screen over the open hub.
+
+    A subclass names its `TAB` and `OWN_KEYS`, composes its body, lists its panes in the order of
+    the tab key, and gives the feeds that its poller runs beside those of the overview.
+    """
+
+    TAB: ClassVar[str] = ""
+    OWN_KEYS: ClassVar[tuple[Key, ...]] = ()
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = list(bindings(COMMON))
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.poller: Poller | None = None
+        self._pane = 0
+        self._last_key = time.monotonic()
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """All keys of this screen, its own first."""
+        return self.OWN_KEYS + COMMON
+
+    def compose(self) -> ComposeResult:
+        """Put the shell around the body."""
+        yield Header(self.TAB)
+        yield Banner()
+        yield from self.compose_body()
+        yield NoteLine()
+        yield Footer(self.keys, self.session.remapped)
+
+    def compose_body(self) -> ComposeResult:
+        """Yield the widgets between banner and note."""
+        yield from ()
+
+    def panes(self) -> Sequence[Table[Any]]:
+        """The tables that take the movement keys, in the order of the tab key."""
+        return ()
+
+    def feeds(self) -> Sequence[Feed[Any]]:
+        """Make the screen's own feeds, the most urgent first."""
+        return ()
+
+    def on_mount(self) -> None:
+        """Begin, if the connection stands already."""
+        self.set_interval(1.0, self._tick)
+        self._activate_pane()
+        self.begin()
+
+    def begin(self) -> None:
+        """Start polling once there is a hub and the screen is shown."""
+        session = self.session
+        if session.overview is None or self.poller is not None or not self.is_mounted:
+            return
+        self.poller = Poller(
+            [*self.feeds(), *session.overview.feeds],
+            self._polled,
+            interval=session.interval,
+            failed=self._defect,
+        )
+        if self.is_current:
+            self._resume()
+        self.refresh_header()
+
+    def on_screen_suspend(self) -> None:
+        """Ask nothing while another screen is shown."""
+        if self.poller is not None:
+            self.poller.stop()
+
+    def on_screen_resume(self) -> None:
+        """Go on where the screen was left."""
+        self._resume()
+
+    def on_unmount(self) -> None:
+        """Stop for good."""
+        if self.poller is not None:
+            self.poller.stop()
+
+    def _resume(self) -> None:
+        if self.poller is not None:
+            self.poller.set_interval(self.session.interval)
+            self.poller.pause(self.session.paused)
+            self.poller.start()
+            self.refresh_header()
+            self.show_data()
+
+    def show_data(self) -> None:
+        """Paint what has changed; ages pass without any news."""
+
+    def refresh_header(self) -> None:
+        """Show the state of connection and data."""
+        session = self.session
+        overview = session.overview
+        self.query_one(Header).show(
+            HeaderState(
+                tab=self.TAB,
+                info=session.hub.info if session.hub else None,
+                profile=session.profile,
+                poll=self.poller.state if self.poller else None,
+                counts=overview.counts if overview else None,
+                hours=overview.hours() if overview and overview.has_hours else (),
+            )
+        )
+
+    def tell(self, text: str, tone: str = "") -> None:
+        """Show a piece of news in the line above the footer."""
+        self.query_one(NoteLine).tell(text, tone)
+
+    def tell_error(self, error: HubError) -> None:
+        """Show an error that concerns one action only."""
+        self.tell(str(error), "warn")
+
+    def _polled(self, state: PollState) -> None:
+        self.refresh_header()
+        self._show_banner()
+        if state.error is None:
+            self.show_data()
+
+    def _show_banner(self) -> None:
+        state = self.poller.state if self.poller else None
+        if state is None or state.error is None:
+            self.query_one(Banner).say("")
+            return
+        now = time.monotonic()
+        text = str(state.error)
+        if state.fresh_at is not None:
+            age = timedelta(seconds=now - state.fresh_at)
+            since = clock(self.session.view.now() - age, self.session.view.zone)
+            text += f" Showing data from {since}, {span(age)} old."
+        if state.next_try_at is not None and not state.paused:
+            text += f" Next try in {max(int(state.next_try_at - now + 0.99), 0)}s."
+        self.query_one(Banner).say(text)
+
+    def _tick(self) -> None:
+        if not self.is_current or self.poller is None:
+            return
+        state = self.poller.state
+        if state.error is not None:
+            self._show_banner()
+        idle = state.fresh_at is None or time.monotonic() - state.fresh_at > IDLE_TICK
+        if idle or state.paused:
+            self.show_data()
+
+    def _defect(self, error: BaseException) -> None:
+        if isinstance(error, Exception):
+            self.app._handle_exception(error)  # what Textual does with a worker's exception
+
+    def on_key(self) -> None:
+        """Remember that somebody is at the keyboard."""
+        self._last_key = time.monotonic()
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long nobody has pressed a key."""
+        return time.monotonic() - self._last_key
+
+    @property
+    def pane(self) -> Table[Any] | None:
+        """The pane that takes the movement keys."""
+        panes = [pane for pane in self.panes() if pane.display]
+        return panes[self._pane % len(panes)] if panes else None
+
+    def activate(self, pane: Table[Any]) -> None:
+        """Give a pane the movement keys."""
+        panes = [one for one in self.panes() if one.display]
+        if pane in panes:
+            self._pane = panes.index(pane)
+            self._activate_pane()
+
+    def _activate_pane(self) -> None:
+        current = self.pane
+        for pane in self.panes():
+            pane.active = pane is current
+            pane.redraw()
+
+    def on_table_clicked(self, message: Table.Clicked) -> None:
+        """A click chooses the pane as well as the row; a second one on the row opens it."""
+        self.activate(message.table)
+        if message.again:
+            self.call_later(self.run_action, "screen.open")
+
+    def action_move(self, steps: int) -> None:
+        """Move the cursor."""
+        if self.pane is not None:
+            self.pane.move(steps)
+
+    def action_page(self, pages: int) -> None:
+        """Move the cursor by half pages."""
+        if self.pane is not None:
+            self.pane.page(pages)
+
+    def action_top(self) -> None:
+        """Go to the first row."""
+        if self.pane is not None:
+            self.pane.place(0)
+
+    def action_bottom(self) -> None:
+        """Go to the last row."""
+        if self.pane is not None:
+            self.pane.place(self.pane.count - 1)
+
+    def action_next_pane(self) -> None:
+        """Give the next pane the movement keys."""
+        self._pane += 1
+        self._activate_pane()
+
+    def action_go(self, tab: str) -> None:
+        """Show another screen."""
+        self.post_message(Go(tab))
+
+    def action_back(self) -> None:
+        """Go one step back; never quits."""
+        self.post_message(Back(may_quit=False))
+
+    def action_quit_here(self) -> None:
+        """Go one step back, or quit at the root."""
+        self.post_message(Back(may_quit=True))
+
+    def action_pause(self) -> None:
+        """Pause or resume polling."""
+        self.session.paused = not self.session.paused
+        if self.poller is not None:
+            self.poller.pause(self.session.paused)
+        self.tell("paused; p resumes, ctrl+r asks once" if self.session.paused else "live again")
+
+    def action_interval(self, steps: int) -> None:
+        """Poll less or more often."""
+        if self.poller is not None:
+            self.session.interval = self.poller.step_interval(steps)
+            self.tell(f"polling every {self.session.interval:g}s")
+
+    def action_refresh_now(self) -> None:
+        """Ask everything at once."""
+        if self.poller is not None:
+            self.poller.refresh()
+
+    def action_times(self) -> None:
+        """Show times in the next format."""
+        view = self.session.view
+        formats = list(TimeFormat)
+        view.times = formats[(formats.index(view.times) + 1) % len(formats)]
+        self.show_data()
+        self.tell(f"times: {view.times.value}")
+
+    def action_redraw(self) -> None:
+        """Draw the whole screen anew, after the terminal was disturbed."""
+        self.app.refresh(layout=True)
+        self.refresh(layout=True)
+        for widget in self.query("*"):
+            widget.refresh()
+
+    def action_retry(self) -> None:
+        """Say what a retry needs."""
+        self.tell(RETRY_OFF, "warn")
+
+    def action_retry_all(self) -> None:
+        """Say what a retry needs."""
+        self.tell(RETRY_OFF, "warn")
+
+    def action_replay(self) -> None:
+        """Say what a replay needs."""
+        self.tell(RETRY_OFF, "warn")
+
+    async def copy_task(self, task: Task, what: str) -> None:
+        """Copy what was chosen of a task."""
+        hub = self.session.connected_hub
+        state = self.session.view.state(task)
+        try:
+            text = await copying.task_text(hub.tasks, task, hub.info.backend, state, what)
+        except HubError as error:
+            self.tell_error(error)
+            return
+        if text:
+            await self.copy_text(text, what)
+        else:
+            self.tell(f"this task has no {what}")
+
+    async def copy_text(self, text: str, what: str) -> None:
+        """Put a text on the clipboard, and say so."""
+        driver = self.app._driver  # Textual's own copy_to_clipboard does not reach through tmux
+        if driver is None:
+            return
+        try:
+            how = await terminal.copy(text, driver, os.environ)
+        except ValueError as error:
+            self.tell(f"{what}: {error}", "warn")
+        else:
+            self.tell(f"{what} {how}")

@@ -1,0 +1,270 @@
+"""One task: its attempts as history, its error, its fields, its payload."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from asynqhub_tui import copying
+from asynqhub_tui.keys import TASK, bindings
+from asynqhub_tui.models import FAILED_STATUSES, SUCCESS, Attempt, Task
+from asynqhub_tui.polling import Feed
+from asynqhub_tui.repository import NotFound
+from asynqhub_tui.screens.base import HubScreen
+from asynqhub_tui.session import Session
+from asynqhub_tui.text import one_line
+from asynqhub_tui.widgets.attempts import AttemptsTable
+from asynqhub_tui.widgets.canvas import Canvas, Line, Piece, spread
+from asynqhub_tui.widgets.json_lines import JsonLine, json_lines
+from asynqhub_tui.widgets.menu import Choice, Menu
+from asynqhub_tui.widgets.states import label, tone
+from asynqhub_tui.widgets.table import Table
+from asynqhub_tui.widgets.text_panes import JsonPane, TextPane
+
+MOST_ATTEMPTS = 200
+"""How many attempts are read, the newest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An answer of the feed; `payload` where it was read anew, None for a task that is gone."""
+
+    task: Task | None
+    attempts: Sequence[Attempt] = ()
+    payload: Sequence[JsonLine] | None = None
+    mark: object | None = None
+
+
+class Summary(Canvas):
+    """The fields of a task, in four lines."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(id="summary")
+        self._session = session
+        self._row: Task | None = None
+        self._text = ""
+
+    def show(self, task: Task | None, text: str) -> None:
+        """Show a task, or a sentence in its place."""
+        self._row, self._text = task, text
+        self.redraw()
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        """Return the fields."""
+        task, view = self._row, self._session.view
+        if task is None:
+            return [Line([Piece(f" {self._text}", "dim")])]
+        state = view.state(task)
+        most = view.max_attempts(task)
+        number = task.newest_attempt.attempt if task.newest_attempt else task.last_attempt
+        of = f"attempt {number} of {most} " if most else f"attempt {number} "
+        outcome = [Piece(label(state), tone(state)), Piece(f"   {of}", "dim")]
+        lines = [
+            Line(spread([Piece(" task ", "dim"), _strong(task.task_id)], outcome, width)),
+            _fields(("worker", task.worker_name), ("queue", task.queue)),
+            _fields(
+                ("created", view.full_moment(task.created_at)),
+                ("updated", view.full_moment(task.updated_at)),
+            ),
+            _fields(
+                ("row says", task.status),
+                ("priority", str(task.priority)),
+                ("last worker", task.last_worker_name or "-"),
+                ("trace", task.trace_id or "-"),
+            ),
+        ]
+        if self._text:
+            lines[3] = Line([Piece(f" ▲ {self._text}", "warn")])
+        return lines
+
+
+def _strong(text: str) -> Piece:
+    return Piece(one_line(text), "strong")
+
+
+def _fields(*fields: tuple[str, str]) -> Line:
+    pieces = [Piece(" ")]
+    for name, value in fields:
+        pieces += [Piece(f"{name} ", "dim"), Piece(f"{one_line(value)}   ")]
+    return Line(pieces)
+
+
+class TaskScreen(HubScreen):
+    """Shows the task that was opened last."""
+
+    TAB = "task"
+    OWN_KEYS = TASK
+    BINDINGS: ClassVar[list[BindingType]] = list(bindings(TASK))
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.attempts = AttemptsTable(session.view, id="attempts")
+        self.error = TextPane(id="error")
+        self.payload = JsonPane(id="payload")
+        self._task_id: str | None = None
+        self._row: Task | None = None
+        self._mark: object | None = None
+        self._feed = Feed("task", self._fetch, self._take)
+
+    def compose_body(self) -> ComposeResult:
+        """Yield the panes from top to bottom."""
+        yield Summary(self.session)
+        yield self.attempts
+        yield self.error
+        yield self.payload
+        yield Menu()
+
+    def panes(self) -> Sequence[Table[Any]]:
+        """Attempts, error and payload."""
+        return (self.attempts, self.error, self.payload)
+
+    def feeds(self) -> Sequence[Feed[Any]]:
+        """The task is the only feed of its own."""
+        return (self._feed,)
+
+    @property
+    def task_id(self) -> str | None:
+        """The id of the task that is shown."""
+        return self._task_id
+
+    def open(self, task_id: str) -> None:
+        """Show another task."""
+        if task_id == self._task_id:
+            return
+        self._task_id = task_id
+        self._row = None
+        self._mark = None
+        if self.is_mounted:
+            self._clear()
+        if self.poller is not None:
+            self.poller.refresh(self._feed)
+
+    def on_mount(self) -> None:
+        """Begin with empty panes."""
+        super().on_mount()
+        self._clear()
+
+    def on_resize(self) -> None:
+        """Share out the height anew."""
+        self._share_height()
+
+    def show_data(self) -> None:
+        """Paint what has changed; a running attempt grows."""
+        self.query_one(Summary).redraw()
+        self.attempts.refresh_scale()
+
+    def _clear(self) -> None:
+        words = f"reading {self._task_id}…" if self._task_id else "no task was opened yet"
+        self.query_one(Summary).show(None, one_line(words))
+        self.attempts.show((), "")
+        self.error.show("", "")
+        self.payload.show("", ())
+        self._share_height()
+
+    async def _fetch(self) -> _Read | None:
+        task_id, known = self._task_id, self._row
+        if task_id is None:
+            return None
+        tasks = self.session.connected_hub.tasks
+        changes = await tasks.changes([task_id], self._mark)
+        if task_id in changes.missing:
+            return _Read(None)
+        seen = next(iter(changes.tasks), None)
+        if known is not None and (seen is None or _same(seen, known)):
+            return _Read(known, self.attempts.attempts, mark=changes.mark)
+        attempts = list(reversed(await tasks.list_attempts(task_id, MOST_ATTEMPTS)))
+        if known is not None and seen is not None and seen.updated_at == known.updated_at:
+            task = seen.model_copy(update={"payload": known.payload})
+            return _Read(task, attempts, mark=changes.mark)
+        try:
+            task = await tasks.get_task(task_id)
+        except NotFound:
+            return _Read(None)
+        payload = None
+        if known is None or known.payload != task.payload:
+            payload = await asyncio.to_thread(json_lines, task.payload or "")
+        return _Read(task, attempts, payload, changes.mark)
+
+    def _take(self, read: _Read | None) -> None:
+        if read is None:
+            return
+        self._mark = read.mark
+        if read.task is None:
+            gone = "The store no longer has this task."
+            self.query_one(Summary).show(
+                self._row, gone if self._row else f"{gone} esc goes back"
+            )
+            return
+        self._row = read.task
+        self.query_one(Summary).show(read.task, "")
+        self.attempts.show(read.attempts, read.task.worker_name)
+        if read.payload is not None:
+            size = len((read.task.payload or "").encode("utf-8", "replace"))
+            self.payload.show(f"PAYLOAD  {size:,} B", read.payload)
+        self._show_error()
+        self._share_height()
+
+    def _show_error(self) -> None:
+        attempt = self.attempts.current
+        if attempt is not None and attempt.error:
+            self.error.show(f"ERROR of attempt {attempt.attempt}", attempt.error)
+        elif attempt is None and self._row is not None and self._row.last_error:
+            self.error.show("LAST ERROR", self._row.last_error)
+        else:
+            self.error.show("", "")
+
+    def _share_height(self) -> None:
+        height = self.app.size.height - 9
+        rows = max(min(self.attempts.count + 1, height // 2, 12), 2)
+        error = self.error.height_for(self.app.size.width, max(height // 3, 3))
+        for pane, wanted in ((self.attempts, rows), (self.error, error)):
+            if pane.styles.height is None or pane.styles.height.value != wanted:
+                pane.styles.height = wanted
+                pane.display = bool(wanted)
+        self._activate_pane()
+
+    def on_table_moved(self) -> None:
+        """Show the error of the attempt under the cursor."""
+        if self._row is not None:
+            self._show_error()
+            self._share_height()
+
+    def action_open(self) -> None:
+        """A second click folds, as Enter does."""
+        self.action_fold()
+
+    def action_fold(self) -> None:
+        """Fold or unfold the payload."""
+        if self.pane is not self.payload:
+            self.activate(self.payload)
+        else:
+            self.payload.fold()
+
+    def action_replay(self) -> None:
+        """Only what has succeeded is replayed; what has failed is retried."""
+        if self._row is not None and self._row.status in FAILED_STATUSES:
+            self.tell("this task has failed: r retries it; C copies succeeded tasks", "warn")
+        elif self._row is not None and self._row.status != SUCCESS:
+            self.tell("this task has not succeeded yet", "warn")
+        else:
+            super().action_replay()
+
+    def action_copy(self) -> None:
+        """Offer what can be copied."""
+        if self._row is not None:
+            choices = [Choice(*choice) for choice in copying.TASK_CHOICES]
+            self.query_one(Menu).open("copy", "Copy", choices)
+
+    async def on_menu_chosen(self, message: Menu.Chosen) -> None:
+        """Copy what was chosen."""
+        if self._row is not None:
+            await self.copy_task(self._row, message.value)
+
+
+def _same(one: Task, other: Task) -> bool:
+    return one.updated_at == other.updated_at and one.newest_attempt == other.newest_attempt

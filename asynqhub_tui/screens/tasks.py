@@ -1,0 +1,338 @@
+"""The task list: filter, cursor, marks, and a preview beside it where there is room."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.worker import Worker
+
+from asynqhub_tui import copying, figures, query
+from asynqhub_tui.keys import TASKS, bindings
+from asynqhub_tui.models import (
+    DEAD,
+    FAILED_STATUSES,
+    OVERDUE,
+    PENDING,
+    RUNNING,
+    SUCCESS,
+    Count,
+    Task,
+)
+from asynqhub_tui.polling import Feed
+from asynqhub_tui.repository import HubError, TaskFilter
+from asynqhub_tui.screens.base import Go, HubScreen
+from asynqhub_tui.screens.task_list import TaskList
+from asynqhub_tui.session import Session
+from asynqhub_tui.widgets.canvas import Piece
+from asynqhub_tui.widgets.detail import Detail, DetailData
+from asynqhub_tui.widgets.filter_line import FilterLine
+from asynqhub_tui.widgets.menu import Choice, Menu
+from asynqhub_tui.widgets.notes import NoteLine
+from asynqhub_tui.widgets.task_table import TaskTable, order_words
+
+STATUS_STEPS: tuple[tuple[str, ...], ...] = (
+    (),
+    FAILED_STATUSES,
+    (PENDING,),
+    (RUNNING,),
+    (OVERDUE,),
+    (SUCCESS,),
+    (DEAD,),
+)
+"""What the key for the next status steps through."""
+
+DETAIL_WIDTH = 140
+"""The least width of the terminal at which the preview is shown."""
+
+DETAIL_DELAY = 0.2
+"""Seconds that the cursor rests before its task is read for the preview."""
+
+COUNT_EVERY = 10.0
+"""Seconds between two countings of what the filter finds."""
+
+MOST_MARKS = 1_000_000
+
+
+class TasksScreen(HubScreen):
+    """The list of tasks that match a filter."""
+
+    TAB = "tasks"
+    OWN_KEYS = TASKS
+    BINDINGS: ClassVar[list[BindingType]] = list(bindings(TASKS))
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.table = TaskTable(session.view, id="tasks")
+        self.list = TaskList(
+            session,
+            self.table,
+            run=lambda turn: self.run_worker(turn, group="paging"),
+            report=self._report,
+            idle=lambda: self.idle_seconds,
+            painted=self.show_data,
+        )
+        self.came_from_workers = False
+        self._found: Count | None = None
+        self._marking: Worker[None] | None = None
+        self._moved_at = 0.0
+        self._copying: Task | None = None
+        self._count_feed = Feed("count", self._count, self._take_count, every=COUNT_EVERY)
+        self._detail_feed = Feed("preview", self._fetch_detail, self._take_detail)
+
+    def compose_body(self) -> ComposeResult:
+        """Yield the filter's line, the list with its preview, and the menu."""
+        yield FilterLine(self.session.view)
+        with Horizontal(id="tasks-body"):
+            yield self.table
+            yield Detail(self.session.view)
+        yield Menu()
+
+    def panes(self) -> Sequence[TaskTable]:
+        """The list is the only pane."""
+        return (self.table,)
+
+    def feeds(self) -> Sequence[Feed[Any]]:
+        """The list, the preview, and the number of tasks that match."""
+        return (self.list.feed, self._detail_feed, self._count_feed)
+
+    def on_resize(self) -> None:
+        """Show the preview where there is room for it."""
+        detail = self.query_one(Detail)
+        detail.display = self.app.size.width >= DETAIL_WIDTH
+
+    def show_data(self) -> None:
+        """Paint what has changed."""
+        self.table.note = self._why_empty()
+        self.table.redraw()
+        if self._detail.display:
+            self._detail.redraw()
+        self._show_filter()
+        self._show_marks()
+
+    @property
+    def filter(self) -> TaskFilter:
+        """The filter that holds."""
+        return self.list.filter
+
+    def set_filter(self, filter: TaskFilter) -> None:
+        """Show the tasks that match another filter."""
+        self._found = None
+        self.list.set_filter(filter)
+        if self.poller is not None:
+            self.poller.refresh(self.list.feed, self._count_feed, self._detail_feed)
+        self.show_data()
+
+    def _report(self, error: HubError) -> None:
+        if self.poller is not None:
+            self.poller.report(error)
+
+    async def _count(self) -> Count | None:
+        if not self.filter:
+            return None  # the counts by status say it already
+        return await self.session.connected_hub.tasks.count_tasks(self.filter)
+
+    def _take_count(self, found: Count | None) -> None:
+        self._found = found
+        self._show_filter()
+
+    def _why_empty(self) -> str:
+        window = self.table.window
+        if not window.loaded:
+            return "connecting…" if self.session.hub is None else "reading the first page…"
+        if window.searched_to is not None:
+            return f"none found back to {self._searched()}; narrow the filter, or G to go on"
+        return "no task matches this filter; esc clears it" if self.filter else "no tasks yet"
+
+    def _searched(self) -> str:
+        at, view = self.table.window.searched_to, self.session.view
+        return figures.clock(at, view.zone, view.now()) if at is not None else ""
+
+    def _show_filter(self) -> None:
+        window = self.table.window
+        order = order_words(window.order) if window.loaded else ""
+        if window.searched_to is not None and window.rows:
+            order = f"searched back to {self._searched()}"
+        unseen = f"▲ {self.table.unseen}{'' if window.at_top else '+'} new, g"
+        self.query_one(FilterLine).show(
+            query.render(self.filter),
+            self._found_words(),
+            order,
+            unseen=unseen if self.table.unseen else "",
+        )
+
+    def _found_words(self) -> str:
+        overview = self.session.overview
+        counts = overview.counts if overview else None
+        total = figures.count(Count.total(counts.by_status.values())) if counts else ""
+        if not self.filter:
+            return total
+        found = figures.count(self._found) if self._found else "…"
+        return f"{found} of {total}" if total else found
+
+    @property
+    def _detail(self) -> Detail:
+        return self.query_one(Detail)
+
+    async def _fetch_detail(self) -> DetailData | None:
+        task = self.table.current
+        if task is None or not self._detail.display:
+            return None
+        tasks = self.session.connected_hub.tasks
+        try:
+            return DetailData(
+                await tasks.get_task(task.task_id), await tasks.list_attempts(task.task_id, 10)
+            )
+        except HubError:
+            return DetailData(task, ())  # the list's own feed says what is wrong
+
+    def _take_detail(self, data: DetailData | None) -> None:
+        self._detail.show(data)
+
+    def on_table_moved(self) -> None:
+        """Fetch the rows ahead, and what the cursor has come to once it rests."""
+        self.list.fill()
+        self._show_filter()
+        self._moved_at = time.monotonic()
+        if self._detail.display:
+            self.set_timer(DETAIL_DELAY, self._rested)
+
+    def _rested(self) -> None:
+        if time.monotonic() - self._moved_at >= DETAIL_DELAY * 0.9 and self.poller is not None:
+            self.poller.refresh(self._detail_feed)
+
+    def action_filter(self) -> None:
+        """Edit the filter."""
+        self.query_one(FilterLine).edit(query.render(self.filter))
+
+    def on_filter_line_submitted(self, message: FilterLine.Submitted) -> None:
+        """Take the filter that was typed, if it is one."""
+        try:
+            filter = query.parse(message.text, self.session.view.now())
+        except query.QueryError as error:
+            self.tell(str(error), "warn")
+            return
+        self.query_one(FilterLine).close()
+        if filter != self.filter:
+            self.set_filter(filter)
+
+    def action_next_status(self) -> None:
+        """Filter by the next status."""
+        now = self.filter.statuses
+        at = STATUS_STEPS.index(now) if now in STATUS_STEPS else 0
+        statuses = STATUS_STEPS[(at + 1) % len(STATUS_STEPS)]
+        self.set_filter(dataclasses.replace(self.filter, statuses=statuses))
+
+    def action_choose_worker(self) -> None:
+        """Offer the workers."""
+        names = list(self.session.view.workers)
+        choices = [Choice("0", "all workers", "")]
+        choices += [
+            Choice(str(at) if at < 10 else "", name, name) for at, name in enumerate(names, 1)
+        ]
+        chosen = self.filter.worker_name
+        cursor = names.index(chosen) + 1 if chosen in names else 0
+        self.query_one(Menu).open("worker", "Tasks of which worker?", choices, cursor=cursor)
+
+    def action_mark(self) -> None:
+        """Mark or unmark the task under the cursor."""
+        self.table.toggle_mark()
+        self._show_marks()
+
+    def action_mark_range(self) -> None:
+        """Begin or end a range."""
+        self.table.toggle_range()
+        self._show_marks()
+
+    def action_mark_all(self) -> None:
+        """Mark all that match the filter, as they are now."""
+        if self._marking is None and self.session.hub is not None:
+            self._marking = self.run_worker(self._mark_all(self.filter), group="marking")
+
+    def action_unmark(self) -> None:
+        """Unmark all."""
+        if self._marking is not None:
+            self._marking.cancel()
+        self.table.unmark()
+        self._show_marks()
+
+    async def _mark_all(self, filter: TaskFilter) -> None:
+        marks = self.table.marks
+        try:
+            async for refs in self.session.connected_hub.tasks.task_refs(filter, limit=MOST_MARKS):
+                marks.update(dict.fromkeys(ref.task_id for ref in refs))
+                self.tell(f"marking all that match: {len(marks):,}   u stops")
+        except HubError as error:
+            self.tell_error(error)
+        else:
+            self.tell(f"{len(marks):,} marked: all that match now; later ones are not included")
+        finally:
+            self._marking = None
+            self.show_data()
+
+    def _show_marks(self) -> None:
+        marks = len(self.table.marks)
+        standing: list[Piece] = []
+        if self.table.range_from is not None:
+            words = "   move, v ends it, esc leaves it"
+            standing = [Piece("marking a range", "accent"), Piece(words, "dim")]
+        elif marks:
+            words = "   r retry marked   y copy their ids   u unmark"
+            standing = [Piece(f"{marks:,} marked", "accent"), Piece(words, "dim")]
+        self.query_one(NoteLine).stand(standing)
+
+    def action_open(self) -> None:
+        """Open the task under the cursor."""
+        if self.table.current is not None:
+            self.post_message(Go("task", task_id=self.table.current.task_id))
+
+    def action_top(self) -> None:
+        """Go to the newest row, read anew."""
+        self.table.place(0)
+        self.list.read_anew()
+        if self.poller is not None:
+            self.poller.refresh(self.list.feed)
+
+    def action_bottom(self) -> None:
+        """Go to the oldest row."""
+        self.list.to_end()
+
+    def action_back(self) -> None:
+        """Leave what is being done, then the filter, then the screen."""
+        line = self.query_one(FilterLine)
+        if line.editing:
+            line.close()
+        elif self.table.range_from is not None:
+            self.table.range_from = None
+            self.show_data()
+        elif self.filter and not self.came_from_workers:
+            self.set_filter(TaskFilter())
+        else:
+            super().action_back()
+
+    def action_copy(self) -> None:
+        """Offer what can be copied."""
+        task = self._copying = self.table.current
+        choices = [Choice(*choice) for choice in copying.TASK_CHOICES] if task else []
+        if self.table.marks:
+            choices.append(Choice("m", f"ids of the {len(self.table.marks):,} marked", "marks"))
+        choices.append(Choice("l", "command line of this list", "list"))
+        self.query_one(Menu).open("copy", "Copy", choices)
+
+    async def on_menu_chosen(self, message: Menu.Chosen) -> None:
+        """Copy what was chosen, or show the chosen worker's tasks."""
+        if message.subject == "worker":
+            worker = message.value or None
+            self.set_filter(dataclasses.replace(self.filter, worker_name=worker))
+        elif message.value == "marks":
+            await self.copy_text("\n".join(self.table.marks), "ids")
+        elif message.value == "list":
+            backend = self.session.connected_hub.info.backend
+            await self.copy_text(copying.list_command(backend, self.filter), "command line")
+        elif self._copying is not None:
+            await self.copy_task(self._copying, message.value)

@@ -1,0 +1,38 @@
+"""What the screens of one run of the program share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from asynqhub_tui.overview import Overview
+from asynqhub_tui.repository import Hub
+from asynqhub_tui.view import View
+
+
+@dataclass(slots=True)
+class Session:
+    """The open hub and how it is looked at.
+
+    `hub` and `overview` are None until the connection stands. `interval` is in seconds.
+    `remapped` maps ids of keys to the user's own keys.
+    """
+
+    view: View
+    interval: float = 2.0
+    paused: bool = False
+    profile: str | None = None
+    remapped: Mapping[str, str] = field(default_factory=dict)
+    hub: Hub | None = None
+    overview: Overview | None = None
+
+    def connect(self, hub: Hub, changed: Callable[[], None]) -> None:
+        """Begin to work with an open hub; `changed` is called when the overview has news."""
+        self.hub = hub
+        self.overview = Overview(hub, self.view, changed)
+
+    @property
+    def connected_hub(self) -> Hub:
+        """The hub, for what only runs once it is open."""
+        assert self.hub is not None
+        return self.hub

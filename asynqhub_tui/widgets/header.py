@@ -1,0 +1,145 @@
+"""The two lines at the top: which installation, how fresh, how many; and where we are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from asynqhub_tui import figures
+from asynqhub_tui.models import (
+    DEAD,
+    FAIL,
+    OVERDUE,
+    PENDING,
+    RUNNING,
+    STATUSES,
+    SUCCESS,
+    Count,
+    StatusCounts,
+    TimeSeriesStats,
+)
+from asynqhub_tui.polling import PollState
+from asynqhub_tui.repository import HubInfo
+from asynqhub_tui.text import one_line
+from asynqhub_tui.widgets.canvas import Canvas, Line, Piece, spread, width_of
+from asynqhub_tui.widgets.states import tone
+
+TABS = (("tasks", "1", "Tasks"), ("task", "2", "Task"), ("workers", "3", "Workers"))
+
+WIDE = 120
+"""From this width on the counts stand in the first line, and the second has room for charts."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderState:
+    """All that the header shows."""
+
+    tab: str
+    info: HubInfo | None = None
+    profile: str | None = None
+    poll: PollState | None = None
+    counts: StatusCounts | None = None
+    hours: Sequence[TimeSeriesStats] = field(default_factory=tuple)
+
+
+class Header(Canvas):
+    """Shows a HeaderState."""
+
+    def __init__(self, tab: str) -> None:
+        super().__init__(id="header")
+        self._state = HeaderState(tab)
+
+    def show(self, state: HeaderState) -> None:
+        """Show another state."""
+        self._state = state
+        self.redraw()
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        """Return the two lines."""
+        state = self._state
+        counts = _counts(state.counts) if state.counts else []
+        tabs = self._tabs()
+        if width >= WIDE:
+            right = _charts(state.hours) if state.hours else []
+            return [
+                Line(spread(self._identity(), [*counts, Piece(" ")], width)),
+                Line(spread(tabs, [*right, Piece(" ")], width)),
+            ]
+        room = width - width_of(tabs) - 3
+        while counts and width_of(counts) > room:
+            counts = counts[2:]
+        return [
+            Line(spread(self._identity(), [Piece(" ")], width)),
+            Line(spread(tabs, [*counts, Piece(" ")], width)),
+        ]
+
+    def _identity(self) -> list[Piece]:
+        state = self._state
+        pieces = [Piece(" asynqhub", "title")]
+        if state.profile:
+            pieces += [Piece("  "), Piece(one_line(state.profile), "strong")]
+        if state.info is None:
+            return [*pieces, Piece("  "), Piece("◌ connecting", "dim")]
+        info = state.info
+        if info.demo:
+            pieces += [Piece("  "), Piece(" DEMO ", "demo")]
+        else:
+            pieces += [Piece("  "), Piece(info.backend, "dim"), Piece(f" {one_line(info.place)}")]
+        if info.read_only:
+            pieces += [Piece("  "), Piece("READ-ONLY", "warn")]
+        return [*pieces, Piece("  "), *_freshness(state.poll)]
+
+    def _tabs(self) -> list[Piece]:
+        pieces = [Piece(" ")]
+        for name, number, title in TABS:
+            here = name == self._state.tab
+            pieces += [
+                Piece(f" {number} ", "key" if not here else "accent"),
+                Piece(f"{title} ", "strong" if here else "dim"),
+            ]
+        return pieces
+
+
+def _freshness(poll: PollState | None) -> list[Piece]:
+    if poll is None or (poll.fresh_at is None and poll.error is None):
+        return [Piece("◌ reading", "dim")]
+    if poll.error is not None:
+        return [Piece("▲ stale", "alarm")]
+    if poll.paused:
+        return [Piece("‖ paused", "warn")]
+    pieces = [Piece("● ", "success"), Piece(f"live {poll.interval:g}s", "dim")]
+    if poll.slowed:
+        pieces.append(Piece(f", {poll.slowed} slowed: costly", "warn"))
+    return pieces
+
+
+def _counts(counts: StatusCounts) -> list[Piece]:
+    shown: list[tuple[str, Count]] = [
+        (PENDING, counts.by_status.get(PENDING, Count(value=0))),
+        (RUNNING, counts.running),
+        (SUCCESS, counts.by_status.get(SUCCESS, Count(value=0))),
+        (OVERDUE, counts.overdue),
+        (FAIL, counts.by_status.get(FAIL, Count(value=0))),
+        (DEAD, counts.by_status.get(DEAD, Count(value=0))),
+    ]
+    shown += [
+        (status, count) for status, count in counts.by_status.items() if status not in STATUSES
+    ]
+    pieces: list[Piece] = []
+    for status, count in shown:
+        if status == OVERDUE and not count.value:
+            continue
+        pieces += [
+            Piece(f"  {one_line(status)} ", "dim"),
+            Piece(figures.count(count), tone(status) if count.value else "dim"),
+        ]
+    return pieces
+
+
+def _charts(hours: Sequence[TimeSeriesStats]) -> list[Piece]:
+    return [
+        Piece("24h ", "dim"),
+        Piece(figures.spark([hour.success for hour in hours]), "success"),
+        Piece("  fail ", "dim"),
+        Piece(figures.spark([hour.failed for hour in hours]), "fail"),
+    ]

@@ -1,0 +1,120 @@
+"""A short list of choices, docked above the footer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual import events
+from textual.message import Message
+
+from asynqhub_tui.text import one_line
+from asynqhub_tui.widgets.canvas import Canvas, Line, Piece
+
+MOST_ROWS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One entry: the key that takes it at once (or none), its words, and its value."""
+
+    key: str
+    label: str
+    value: str
+
+
+class Menu(Canvas, can_focus=True):
+    """Takes all keys while it is open; Enter or an entry's own key chooses, esc closes."""
+
+    class Chosen(Message):
+        """An entry was chosen; `subject` says of which menu."""
+
+        def __init__(self, subject: str, value: str) -> None:
+            super().__init__()
+            self.subject = subject
+            self.value = value
+
+    def __init__(self) -> None:
+        super().__init__(id="menu")
+        self.display = False
+        self._subject = ""
+        self._title = ""
+        self._choices: Sequence[Choice] = ()
+        self._cursor = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is shown."""
+        return self.display
+
+    def open(self, subject: str, title: str, choices: Sequence[Choice], *, cursor: int = 0) -> None:
+        """Show choices; `subject` comes back with the answer."""
+        self._subject, self._title, self._choices = subject, title, choices
+        self._cursor = cursor
+        self.styles.height = min(len(choices), MOST_ROWS) + 1
+        self.display = True
+        self.focus()
+        self.redraw()
+
+    def close(self) -> None:
+        """Hide it."""
+        self.display = False
+        self.screen.set_focus(None)
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        """Return title and entries, scrolled to the cursor."""
+        rows = max(height - 1, 1)
+        top = max(0, min(self._cursor - rows + 1, len(self._choices) - rows))
+        lines = [
+            Line(
+                [Piece(f" {self._title}", "strong"), Piece("   enter chooses   esc closes", "dim")]
+            )
+        ]
+        for at in range(top, min(top + rows, len(self._choices))):
+            choice = self._choices[at]
+            here = at == self._cursor
+            pieces = [
+                Piece(" ▌ " if here else "   ", "accent"),
+                Piece(f"{choice.key or ' '}  ", "key"),
+                Piece(one_line(choice.label)),
+            ]
+            lines.append(Line(pieces, "cursor" if here else ""))
+        return lines
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """While it is open, no key means anything else."""
+        return key not in ("ctrl+c", "ctrl+z", "ctrl+l")
+
+    def on_key(self, event: events.Key) -> None:
+        """Move, choose or close."""
+        event.stop()
+        event.prevent_default()
+        if event.key in ("escape", "q"):
+            self.close()
+        elif event.key in ("down", "j", "tab"):
+            self._move(1)
+        elif event.key in ("up", "k"):
+            self._move(-1)
+        elif event.key == "enter":
+            self._choose(self._cursor)
+        else:
+            for at, choice in enumerate(self._choices):
+                if choice.key and choice.key == event.character:
+                    self._choose(at)
+                    break
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the clicked entry."""
+        rows = max(self.size.height - 1, 1)
+        top = max(0, min(self._cursor - rows + 1, len(self._choices) - rows))
+        if 1 <= event.y <= len(self._choices) - top:
+            self._choose(top + event.y - 1)
+
+    def _move(self, step: int) -> None:
+        self._cursor = (self._cursor + step) % max(len(self._choices), 1)
+        self.redraw()
+
+    def _choose(self, at: int) -> None:
+        choice = self._choices[at]
+        self.close()
+        self.post_message(self.Chosen(self._subject, choice.value))

@@ -1,0 +1,32 @@
+"""A state's sign, word and colour: never the colour alone."""
+
+from __future__ import annotations
+
+from asynqhub_tui.models import DEAD, FAIL, OVERDUE, PENDING, RUNNING, SUCCESS
+from asynqhub_tui.text import one_line
+
+SIGNS = {
+    PENDING: "○",
+    RUNNING: "●",
+    OVERDUE: "!",
+    SUCCESS: "✓",
+    FAIL: "✗",
+    DEAD: "†",
+}
+
+UNKNOWN_SIGN = "?"
+
+
+def sign(state: str) -> str:
+    """Return the one-cell sign of a state."""
+    return SIGNS.get(state, UNKNOWN_SIGN)
+
+
+def tone(state: str) -> str:
+    """Return the tone of a state."""
+    return state if state in SIGNS else "unknown"
+
+
+def label(state: str) -> str:
+    """Return sign and word; a status that Asynq-Hub does not know is shown as it stands."""
+    return f"{sign(state)} {one_line(state)}"
