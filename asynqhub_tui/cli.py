@@ -1,0 +1,177 @@
+"""The command line: options, commands, and the exit code that each ending has.
+
+| exit code | means |
+| --- | --- |
+| 0 | done |
+| 1 | there is no such task or worker |
+| 2 | the command line or the configuration cannot be used |
+| 3 | the store cannot be reached, or did not answer in time |
+| 4 | the store refused, or the user did not confirm |
+| 5 | the tables are not Asynq-Hub's |
+| 70 | a fault of this program |
+| 130 | interrupted |
+
+What is imported at the top is light, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asynqhub_tui import arguments
+
+if TYPE_CHECKING:
+    from asynqhub_tui.repository import TaskFilter
+    from asynqhub_tui.settings import Settings
+    from asynqhub_tui.view import View
+
+OK, NOT_FOUND, USAGE, UNAVAILABLE, REFUSED, SCHEMA = range(6)
+FAULT, INTERRUPTED = 70, 130
+
+
+def run(argv: Sequence[str]) -> int:
+    """Do what the command line says and return the exit code."""
+    try:
+        args = arguments.parser().parse_args(argv)
+    except SystemExit as done:  # argparse has written help or a complaint
+        return done.code if isinstance(done.code, int) else USAGE
+    try:
+        code = _run(args)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `| head` has read enough; nothing is left to flush at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except Exception as error:  # the last place that can say it in words
+        return _complain(error)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from asynqhub_tui import settings as sources
+
+    options = {name: getattr(args, name) for name in arguments.SETTINGS if hasattr(args, name)}
+    settings = sources.load(options, os.environ, Path.cwd())
+    for warning in settings.warnings:
+        _say(warning)
+    if args.command is None and sys.stdin.isatty() and sys.stdout.isatty():
+        return _dashboard(settings)
+    _prepare_stdout(json=getattr(args, "json", False))
+    return asyncio.run(_answer(args, settings))
+
+
+def _dashboard(settings: Settings) -> int:
+    from asynqhub_tui import terminal
+
+    terminal.prepare(os.environ)
+    from asynqhub_tui.app import AsynqHubApp
+
+    app = AsynqHubApp(settings)
+    app.run(mouse=terminal.mouse_wanted(os.environ, settings.mouse))
+    if app.failure is not None:
+        raise app.failure
+    return app.return_code or OK
+
+
+async def _answer(args: argparse.Namespace, settings: Settings) -> int:
+    from asynqhub_tui.backends import open_hub
+    from asynqhub_tui.headless import frame, tasks, workers
+    from asynqhub_tui.models import Window
+    from asynqhub_tui.repository import Order
+    from asynqhub_tui.view import View
+
+    view = View(times=settings.times)
+    filter = _filter(args, view) if args.command == "tasks" else None
+    async with await open_hub(settings.target) as hub:
+        if filter is not None:
+            order = Order(args.order) if args.order else None
+            return await tasks.list_tasks(
+                hub, view, filter, limit=args.limit, order=order, json=args.json
+            )
+        if args.command == "task":
+            return await tasks.show_task(hub, view, args.id, json=args.json)
+        if args.command == "workers":
+            return await workers.list_workers(hub, view, window=Window(args.window), json=args.json)
+        if args.command == "worker":
+            return await workers.show_worker(
+                hub, view, args.name, window=Window(args.window), hours=args.hours, json=args.json
+            )
+        width = shutil.get_terminal_size((80, 24)).columns
+        return await frame.show_overview(hub, view, profile=settings.profile, width=width)
+
+
+def _filter(args: argparse.Namespace, view: View) -> TaskFilter:
+    """Join the filter line and the options; what both say must not differ."""
+    from asynqhub_tui import query
+    from asynqhub_tui.headless import UsageError
+    from asynqhub_tui.repository import TaskFilter
+
+    line = query.parse(" ".join(args.filter), view.now())
+    for option, said in (
+        ("worker", line.worker_name),
+        ("queue", line.queue),
+        ("since", line.since),
+    ):
+        if said and getattr(args, option):
+            raise UsageError(f"--{option} and “{option}:” are both there. Leave one of them out.")
+    statuses = [status for value in args.status for status in query.parse_statuses(value)]
+    return TaskFilter(
+        worker_name=args.worker or line.worker_name,
+        statuses=tuple(dict.fromkeys([*line.statuses, *statuses])),
+        queue=args.queue or line.queue,
+        task_id=line.task_id,
+        since=query.parse_since(args.since, view.now()) if args.since else line.since,
+    )
+
+
+def _prepare_stdout(*, json: bool) -> None:
+    """Make every text printable: JSON is always UTF-8; elsewhere `?` stands in."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8" if json else None, errors="replace")
+
+
+def _complain(error: Exception) -> int:
+    """Say what ended the program, and return its exit code."""
+    from asynqhub_tui.dsn import mask
+    from asynqhub_tui.headless import UsageError
+    from asynqhub_tui.query import QueryError
+    from asynqhub_tui.repository import HubError, NotFound, Refused, SchemaMismatch, Unavailable
+    from asynqhub_tui.settings import SettingsError
+
+    if os.environ.get("ASYNQHUB_TUI_DEBUG"):
+        traceback.print_exception(error)
+    codes = {
+        NotFound: NOT_FOUND,
+        Unavailable: UNAVAILABLE,
+        Refused: REFUSED,
+        SchemaMismatch: SCHEMA,
+    }
+    if isinstance(error, HubError):
+        _say(error.what, error.hint)
+        return next((code for kind, code in codes.items() if isinstance(error, kind)), FAULT)
+    if isinstance(error, (SettingsError, UsageError, QueryError)):
+        _say(str(error))
+        return USAGE
+    _say(
+        mask(f"a fault of this program: {type(error).__name__}: {error}"),
+        "Set ASYNQHUB_TUI_DEBUG=1 for the traceback, and report it.",
+    )
+    return FAULT
+
+
+def _say(*sentences: str) -> None:
+    from asynqhub_tui.headless.output import note
+
+    for sentence in sentences:
+        if sentence:
+            note(sentence)
