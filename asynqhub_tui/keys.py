@@ -56,18 +56,18 @@ DATA = (
 
 LOOK = (
     Key("look.times", "t", "times", "times: relative, local, UTC"),
-    Key("look.theme", "T", "theme", "dark or light theme"),
-    Key("look.mouse", "ctrl+o", "mouse", "mouse on or off"),
+    Key("look.theme", "T", "app.theme", "dark or light theme"),
+    Key("look.mouse", "ctrl+o", "app.mouse", "mouse on or off"),
     Key("look.redraw", "ctrl+l", "redraw", "draw the screen anew"),
 )
 
 PROGRAM = (
-    Key("program.palette", "colon,ctrl+p", "command_palette", "every action, by name"),
-    Key("program.help", "question_mark", "help", "the keys of this screen", "keys"),
+    Key("program.palette", "colon,ctrl+p", "app.command_palette", "every action, by name"),
+    Key("program.help", "question_mark", "app.help", "the keys of this screen", "keys"),
     Key("program.back", "escape", "back", "one step back; never quits"),
     Key("program.quit_here", "q", "quit_here", "back; quits at the root"),
-    Key("program.quit", "ctrl+c", "quit", "quit", priority=True),
-    Key("program.suspend", "ctrl+z", "suspend_process", "suspend", priority=True),
+    Key("program.quit", "ctrl+c", "app.quit", "quit", priority=True),
+    Key("program.suspend", "ctrl+z", "app.suspend_process", "suspend", priority=True),
 )
 
 TASKS = (

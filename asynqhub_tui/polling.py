@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import statistics
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
@@ -17,6 +19,9 @@ from typing import Any, Generic, TypeVar
 from asynqhub_tui.repository import HubError
 
 T = TypeVar("T")
+
+SAMPLES = 5
+"""Answers of which the median tells how expensive a feed is: one slow answer slows nothing."""
 
 MAX_SHARE = 0.1
 """The share of time that may pass in queries, all feeds together."""
@@ -50,7 +55,7 @@ class Feed(Generic[T]):
         self.deliver = deliver
         self.every = every
         self.due = 0.0
-        self.last_seconds = 0.0
+        self._took: deque[float] = deque(maxlen=SAMPLES)
         self._generation = 0
 
     def ask_again(self) -> None:
@@ -63,10 +68,30 @@ class Feed(Generic[T]):
         """Which question is being asked; an answer to an earlier one is dropped."""
         return self._generation
 
-    def period(self, interval: float, feeds: int) -> float:
-        """Seconds until it is asked again, among `feeds` feeds that share the time."""
-        wanted = interval if self.every is None else max(self.every, interval)
-        return max(wanted, self.last_seconds * feeds / MAX_SHARE)
+    @property
+    def seconds(self) -> float:
+        """How long an answer takes: the median of the last ones."""
+        return statistics.median(self._took) if self._took else 0.0
+
+    def answered(self, seconds: float) -> None:
+        """Take note of how long an answer took."""
+        self._took.append(seconds)
+
+    def wanted(self, interval: float) -> float:
+        """Seconds between two askings, as long as they are cheap."""
+        return interval if self.every is None else max(self.every, interval)
+
+
+def period(feed: Feed[Any], feeds: Sequence[Feed[Any]], interval: float) -> float:
+    """Return the seconds until `feed` is asked again.
+
+    That is what it wants, unless all `feeds` together would take more than MAX_SHARE of the time:
+    then those that take more than an equal part of it wait longer.
+    """
+    wanted = feed.wanted(interval)
+    if sum(one.seconds / one.wanted(interval) for one in feeds) <= MAX_SHARE:
+        return wanted
+    return max(wanted, feed.seconds * len(feeds) / MAX_SHARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,19 +252,19 @@ class Poller:
         if feed.generation != generation:
             return
         now = self._clock()
-        feed.last_seconds = now - started
-        feed.due = now + feed.period(self._state.interval, len(self._feeds))
+        feed.answered(now - started)
+        feed.due = now + period(feed, self._feeds, self._state.interval)
         feed.deliver(answer)
         self._fresh(now)
 
     def _fresh(self, now: float) -> None:
         self._pace.tries = 0
-        interval, feeds = self._state.interval, len(self._feeds)
+        interval = self._state.interval
         slowed = next(
             (
                 feed.name
                 for feed in self._feeds
-                if feed.period(interval, feeds) > max(feed.every or 0.0, interval) * 1.5
+                if period(feed, self._feeds, interval) > feed.wanted(interval) * 1.5
             ),
             None,
         )

@@ -105,11 +105,21 @@ def fit_ends(text: str, width: int) -> str:
 def wrap(text: str, width: int, most: int) -> list[str]:
     """Return a text of any form as at most `most` inert lines of at most `width` cells.
 
-    Where that cuts it, the last line is an ellipsis.
+    Lines break between words where they can. Where text is left over, the last line is an ellipsis.
     """
+    width = max(width, 2)
     lines: list[str] = []
     for line in block(text[: (width + 1) * (most + 1) * 2]).split("\n"):
-        lines += chop_cells(line, max(width, 2)) or [""]
-        if len(lines) > most:
-            return [*lines[: most - 1], ELLIPSIS]
-    return lines
+        rest = line
+        while rest:
+            head = chop_cells(rest[:width], width)[0]
+            blank = head.rfind(" ")
+            if len(head) < len(rest) and rest[len(head)] != " " and blank > width // 2:
+                head = head[: blank + 1]
+            lines.append(head.rstrip())
+            rest = rest[len(head) :].lstrip(" ")
+            if len(lines) > most:
+                return [*lines[: most - 1], ELLIPSIS]
+        if not line:
+            lines.append("")
+    return lines if len(lines) <= most else [*lines[: most - 1], ELLIPSIS]

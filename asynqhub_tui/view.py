@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from asynqhub_tui.figures import TimeFormat, full_moment, moment
+from asynqhub_tui.figures import TimeFormat, ago, clock, full_moment, moment
 from asynqhub_tui.models import NO_TIMEOUT, Task, WorkerConfig
 
 
@@ -54,6 +54,10 @@ class View:
     def moment(self, at: datetime | None) -> str:
         """Return a time in a column's width."""
         return moment(at, self.now(), self.times)
+
+    def brief_moment(self, at: datetime) -> str:
+        """Return a time of day, or date and time, and how long ago that was."""
+        return f"{clock(at, self.zone, self.now())} ({ago(at, self.now())})"
 
     def full_moment(self, at: datetime | None) -> str:
         """Return a time where there is room for it."""

@@ -68,6 +68,7 @@ class HubScreen(Screen[None]):
         super().__init__()
         self.session = session
         self.poller: Poller | None = None
+        self._ready = False
         self._pane = 0
         self._last_key = time.monotonic()
 
@@ -98,6 +99,7 @@ class HubScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Begin, if the connection stands already."""
+        self._ready = True
         self.set_interval(1.0, self._tick)
         self._activate_pane()
         self.begin()
@@ -105,7 +107,7 @@ class HubScreen(Screen[None]):
     def begin(self) -> None:
         """Start polling once there is a hub and the screen is shown."""
         session = self.session
-        if session.overview is None or self.poller is not None or not self.is_mounted:
+        if session.overview is None or self.poller is not None or not self._ready:
             return
         self.poller = Poller(
             [*self.feeds(), *session.overview.feeds],

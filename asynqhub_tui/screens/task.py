@@ -68,8 +68,8 @@ class Summary(Canvas):
             Line(spread([Piece(" task ", "dim"), _strong(task.task_id)], outcome, width)),
             _fields(("worker", task.worker_name), ("queue", task.queue)),
             _fields(
-                ("created", view.full_moment(task.created_at)),
-                ("updated", view.full_moment(task.updated_at)),
+                ("created", view.brief_moment(task.created_at)),
+                ("updated", view.brief_moment(task.updated_at)),
             ),
             _fields(
                 ("row says", task.status),
@@ -196,9 +196,7 @@ class TaskScreen(HubScreen):
         self._mark = read.mark
         if read.task is None:
             gone = "The store no longer has this task."
-            self.query_one(Summary).show(
-                self._row, gone if self._row else f"{gone} esc goes back"
-            )
+            self.query_one(Summary).show(self._row, gone if self._row else f"{gone} esc goes back")
             return
         self._row = read.task
         self.query_one(Summary).show(read.task, "")

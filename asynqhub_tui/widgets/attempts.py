@@ -123,7 +123,7 @@ class AttemptsTable(Table[Attempt]):
         begin = max(0, min(begin, width - 1))
         length = max(1, min(stop, width - 1) - begin + 1)
         state = self.state(attempt)
-        return " " * begin + "█" * length, "overdue" if state == NO_REPORT else tone(state)
+        return " " * begin + "━" * length, "overdue" if state == NO_REPORT else tone(state)
 
 
 def _error(attempt: Attempt, _: int) -> tuple[str, str]:

@@ -196,7 +196,7 @@ class TaskTable(Table[Task]):
             Column("TRY", 4, lambda task, _: (tries(task, view.max_attempts(task)), ""), 5),
             Column("TOOK", 6, _took, 3, right=True),
             Column("UPDATED", 8, lambda task, _: (view.moment(task.updated_at), "dim"), right=True),
-            Column("ERROR", 22, _error, grow=20),
+            Column(" ERROR", 22, _error, grow=20),
         )
 
     def _status(self, task: Task) -> tuple[str, str]:
@@ -215,7 +215,7 @@ def _took(task: Task, _: int) -> tuple[str, str]:
 
 
 def _error(task: Task, _: int) -> tuple[str, str]:
-    return one_line((task.error or "").lstrip().split("\n", 1)[0]), ""
+    return " " + one_line((task.error or "").lstrip().split("\n", 1)[0]), ""
 
 
 def order_words(order: Order) -> str:

@@ -1,0 +1,182 @@
+"""The application: opens the hub, owns the screens, the themes and the way between them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path, PurePath
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from asynqhub_tui import backends, terminal
+from asynqhub_tui.keys import shown
+from asynqhub_tui.repository import Hub, HubError, TaskFilter
+from asynqhub_tui.screens.base import Back, Go, HubScreen
+from asynqhub_tui.screens.help import HelpScreen
+from asynqhub_tui.screens.task import TaskScreen
+from asynqhub_tui.screens.tasks import TasksScreen
+from asynqhub_tui.screens.workers import WorkersScreen
+from asynqhub_tui.session import Session
+from asynqhub_tui.settings import Settings
+from asynqhub_tui.themes import THEMES
+from asynqhub_tui.view import View
+
+PACKAGE = Path(__file__).parent
+STYLES = next(
+    folder
+    for folder in (PACKAGE / "styles", PACKAGE.parent / "styles")
+    if (folder / "app.tcss").is_file()
+)
+"""Inside the package where it was installed from a wheel, beside it in a checkout."""
+
+MOST_STEPS = 20
+"""How many steps esc can go back."""
+
+
+class AsynqHubApp(App[None]):
+    """The dashboard.
+
+    `failure` holds why the first connection could not be made, once the application has ended.
+    """
+
+    TITLE = "asynqhub-tui"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    CSS_PATH: ClassVar[list[str | PurePath]] = [
+        STYLES / f"{name}.tcss" for name in ("app", "tones", "tasks", "task", "workers", "dialogs")
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(self, settings: Settings, *, view: View | None = None) -> None:
+        super().__init__()
+        self.settings = settings
+        self.failure: HubError | None = None
+        self.session = Session(
+            view=view or View(times=settings.times),
+            interval=settings.interval,
+            profile=settings.profile,
+            remapped=settings.keys,
+        )
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = settings.theme
+        self.animation_level = "none"
+        self._mouse_on = terminal.mouse_wanted(os.environ, settings.mouse)
+        self._task_list = TasksScreen(self.session)
+        self._one_task = TaskScreen(self.session)
+        self._worker_list = WorkersScreen(self.session)
+        self._tabs: dict[str, HubScreen] = {
+            "tasks": self._task_list,
+            "task": self._one_task,
+            "workers": self._worker_list,
+        }
+        self._trail: list[tuple[str, TaskFilter]] = []
+
+    def on_mount(self) -> None:
+        """Show the tasks, then connect: the first paint waits for nothing."""
+        self.set_keymap(dict(self.session.remapped))
+        for name, screen in self._tabs.items():
+            self.add_mode(name, partial(_itself, screen))
+        self.switch_mode("tasks")
+        self.call_after_refresh(self.run_worker, self._connect(), exit_on_error=True)
+
+    async def on_unmount(self) -> None:
+        """Close the hub."""
+        if self.session.hub is not None:
+            await self.session.hub.close()
+
+    async def _connect(self) -> None:
+        try:
+            hub = await backends.open_hub(self.settings.target)
+        except HubError as error:
+            self.failure = error
+            self.exit()
+            return
+        self.connected(hub)
+
+    def connected(self, hub: Hub) -> None:
+        """Begin to work with an open hub."""
+        self.session.connect(hub, self._overview_changed)
+        for screen in self._tabs.values():
+            screen.begin()
+
+    def _overview_changed(self) -> None:
+        screen = self.screen
+        if isinstance(screen, HubScreen):
+            screen.refresh_header()
+            screen.show_data()
+
+    def on_go(self, message: Go) -> None:
+        """Show another screen, and remember where the user came from."""
+        here = self._tab
+        if message.tab == "task" and message.task_id is not None:
+            self._one_task.open(message.task_id)
+        if message.worker is not None:
+            self._trail.append((here, self._task_list.filter))
+            self._task_list.came_from_workers = True
+            self._task_list.set_filter(TaskFilter(worker_name=message.worker))
+        elif message.tab != here:
+            self._trail.append((here, self._task_list.filter))
+            self._task_list.came_from_workers = False
+        del self._trail[:-MOST_STEPS]
+        if message.tab != here:
+            self.switch_mode(message.tab)
+
+    def on_back(self, message: Back) -> None:
+        """Go back to where the user came from; at the root only `q` ends the program."""
+        if self._trail:
+            tab, filter = self._trail.pop()
+            if self._task_list.came_from_workers:
+                self._task_list.came_from_workers = False
+                self._task_list.set_filter(filter)
+            self.switch_mode(tab)
+        elif self._tab != "tasks":
+            self.switch_mode("tasks")
+        elif message.may_quit:
+            self.exit()
+
+    @property
+    def _tab(self) -> str:
+        return next((name for name, one in self._tabs.items() if one is self.screen), "tasks")
+
+    def action_theme(self) -> None:
+        """Show the other theme."""
+        names = [theme.name for theme in THEMES]
+        self.theme = names[(names.index(self.theme) + 1) % len(names)]
+
+    def action_mouse(self) -> None:
+        """Ask the terminal for mouse events, or no longer."""
+        self._mouse_on = not self._mouse_on
+        driver = self._driver  # Textual has no public way to change this while it runs
+        if driver is not None:
+            driver.write(terminal.MOUSE_ON if self._mouse_on else terminal.MOUSE_OFF)
+            driver.flush()
+        if isinstance(self.screen, HubScreen):
+            words = "mouse on" if self._mouse_on else "mouse off: the terminal selects text again"
+            self.screen.tell(words)
+
+    def action_help(self) -> None:
+        """Show the keys of this screen."""
+        if isinstance(self.screen, HubScreen):
+            self.push_screen(HelpScreen(self.screen.keys, self.session.remapped))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every action of the screen by name, as the help lists them."""
+        if not isinstance(screen, HubScreen):
+            return
+        for key in screen.keys:
+            if key.id.startswith("move.") or key.id == "program.palette":
+                continue
+
+            def run(action: str = key.action) -> None:
+                self.call_later(screen.run_action, action)
+
+            yield SystemCommand(key.help[0].upper() + key.help[1:], shown(key, {}), run)
+
+
+def _itself(screen: HubScreen) -> HubScreen:
+    return screen

@@ -1,0 +1,123 @@
+"""The workers: alive or not, how they fare, and what can be done about one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from asynqhub_tui.figures import clock
+from asynqhub_tui.keys import WORKERS, bindings
+from asynqhub_tui.models import Window, WorkerStats
+from asynqhub_tui.polling import Feed
+from asynqhub_tui.screens.base import Go, HubScreen
+from asynqhub_tui.session import Session
+from asynqhub_tui.widgets.canvas import Ends, Piece
+from asynqhub_tui.widgets.menu import Choice, Menu
+from asynqhub_tui.widgets.worker_detail import WorkerDetail
+from asynqhub_tui.widgets.worker_table import WorkerRow, WorkerTable
+
+STATS_EVERY = 10.0
+"""Seconds between two askings for the figures."""
+
+WINDOW_WORDS = {
+    Window.HOUR: "tasks of the last hour",
+    Window.DAY: "tasks of the last 24 h",
+    Window.WEEK: "tasks of the last 7 d",
+    Window.ALL: "tasks of all time",
+}
+
+
+class WorkersScreen(HubScreen):
+    """Shows all workers, and more of the one under the cursor."""
+
+    TAB = "workers"
+    OWN_KEYS = WORKERS
+    BINDINGS: ClassVar[list[BindingType]] = list(bindings(WORKERS))
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.table = WorkerTable(session.view, id="workers")
+        self.window = Window.HOUR
+        self._stats: Mapping[str, WorkerStats] = {}
+        self._stats_at: datetime | None = None
+        self._feed = Feed("figures", self._fetch, self._take, every=STATS_EVERY)
+
+    def compose_body(self) -> ComposeResult:
+        """Yield the window's line, the table, and the pane below it."""
+        yield Ends(id="window-line")
+        yield self.table
+        yield WorkerDetail(self.session.view)
+        yield Menu()
+
+    def panes(self) -> Sequence[WorkerTable]:
+        """The table is the only pane."""
+        return (self.table,)
+
+    def feeds(self) -> Sequence[Feed[Any]]:
+        """The figures of all workers."""
+        return (self._feed,)
+
+    def show_data(self) -> None:
+        """Put workers, figures and hours together."""
+        view, overview = self.session.view, self.session.overview
+        self.table.note = "reading…" if self._stats_at is None else "no worker has registered yet"
+        self.table.show(
+            [
+                WorkerRow(
+                    worker,
+                    self._stats.get(name) or WorkerStats(worker_name=name, window=self.window),
+                    overview.hours(name) if overview else (),
+                )
+                for name, worker in view.workers.items()
+            ]
+        )
+        self.query_one(WorkerDetail).show(self.table.current)
+        self._show_window()
+
+    def _show_window(self) -> None:
+        view = self.session.view
+        left = [Piece(f" {WINDOW_WORDS[self.window]}", "strong"), Piece("   w changes", "dim")]
+        words = f"as of {clock(self._stats_at, view.zone)}" if self._stats_at else "reading…"
+        if any(not stats.now_exact for stats in self._stats.values()):
+            words = f"pending is a lower bound   {words}"
+        self.query_one("#window-line", Ends).show(left, [Piece(words, "dim")])
+
+    async def _fetch(self) -> Mapping[str, WorkerStats]:
+        return await self.session.connected_hub.tasks.fleet_stats(self.window)
+
+    def _take(self, stats: Mapping[str, WorkerStats]) -> None:
+        self._stats = stats
+        self._stats_at = self.session.view.now()
+        self.show_data()
+
+    def on_table_moved(self) -> None:
+        """Show the worker under the cursor."""
+        self.query_one(WorkerDetail).show(self.table.current)
+
+    def action_window(self) -> None:
+        """Look back over the next longer span of time."""
+        windows = list(Window)
+        self.window = windows[(windows.index(self.window) + 1) % len(windows)]
+        self._stats_at = None
+        if self.poller is not None:
+            self.poller.refresh(self._feed)
+        self._show_window()
+
+    def action_open(self) -> None:
+        """Show the tasks of the worker under the cursor."""
+        if self.table.current is not None:
+            self.post_message(Go("tasks", worker=self.table.current.config.worker_name))
+
+    def action_copy(self) -> None:
+        """Offer what can be copied."""
+        if self.table.current is not None:
+            choices = (
+                Choice("n", "name", "name"),
+                Choice("j", "configuration as JSON", "configuration"),
+                Choice("c", "command line that shows it", "command line"),
+            )
+            self.query_one(Menu).open("copy", "Copy", choices)

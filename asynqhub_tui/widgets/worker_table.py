@@ -1,0 +1,159 @@
+"""The workers: are they alive, and how do they fare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from asynqhub_tui import figures
+from asynqhub_tui.models import TimeSeriesStats, WorkerConfig, WorkerStats
+from asynqhub_tui.text import one_line
+from asynqhub_tui.view import View
+from asynqhub_tui.widgets.table import Column, Table
+
+HEARTBEAT_FRESH = timedelta(seconds=90)
+"""Three of the intervals at which the SDK's heartbeat manager sends one."""
+
+SEEN_LATELY = timedelta(hours=2)
+"""An attempt in this hour or in the one before counts as a sign of life."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """A worker with its figures and its last 24 hours; `seen_at` is the newest hour with an
+    attempt.
+    """
+
+    config: WorkerConfig
+    stats: WorkerStats
+    hours: Sequence[TimeSeriesStats]
+
+    @property
+    def seen_at(self) -> datetime | None:
+        """The beginning of the newest hour in which an attempt started."""
+        return next((one.hour for one in reversed(self.hours) if one.total), None)
+
+    def per_minute(self, now: datetime) -> float:
+        """Attempts a minute over the last hour, from this hour's and the one's before."""
+        if len(self.hours) < 2:
+            return 0.0
+        before, current = self.hours[-2:]
+        passed = min(max((now - current.hour).total_seconds() / 3600, 0.0), 1.0)
+        return (before.total * (1 - passed) + current.total) / 60
+
+
+def liveness(row: WorkerRow, now: datetime) -> tuple[str, str, str]:
+    """Return sign, words and tone for whether a worker is alive, as far as its rows tell.
+
+    Most workers never send a heartbeat after their first; an attempt lately tells more.
+    """
+    config = row.config
+    beat = config.last_heartbeat_at
+    seen = max((at for at in (beat, row.seen_at) if at is not None), default=None)
+    words = "never seen" if seen is None else f"seen {figures.ago(seen, now)}"
+    if not config.is_enabled:
+        return "◌", words, "dim"
+    if beat is not None and now - beat <= HEARTBEAT_FRESH:
+        return "●", f"heartbeat {figures.age(beat, now)}", "success"
+    if row.seen_at is not None and now - row.seen_at <= SEEN_LATELY:
+        return "◐", "at work", "overdue"
+    return "○", words, "fail"
+
+
+class WorkerTable(Table[WorkerRow]):
+    """One row a worker."""
+
+    def __init__(self, view: View, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._view = view
+        self._rows: Sequence[WorkerRow] = ()
+        self.note = ""
+        self._columns = self._make_columns()
+
+    def show(self, rows: Sequence[WorkerRow]) -> None:
+        """Show the workers; the cursor stays on its worker."""
+        name = self.current.config.worker_name if self.current else None
+        self._rows = rows
+        names = [row.config.worker_name for row in rows]
+        self.cursor = names.index(name) if name in names else min(self.cursor, len(rows) - 1)
+        self.cursor = max(self.cursor, 0)
+        self.keep_in_view()
+        self.redraw()
+
+    @property
+    def columns(self) -> Sequence[Column[WorkerRow]]:
+        """The columns."""
+        return self._columns
+
+    @property
+    def count(self) -> int:
+        """How many workers there are."""
+        return len(self._rows)
+
+    def row(self, index: int) -> WorkerRow:
+        """Return a worker."""
+        return self._rows[index]
+
+    def empty_text(self) -> str:
+        """Why there are no rows."""
+        return self.note
+
+    def tone(self, row: WorkerRow) -> str:
+        """Disabled workers are dimmed."""
+        return "" if row.config.is_enabled else "dim"
+
+    def _make_columns(self) -> Sequence[Column[WorkerRow]]:
+        return (
+            Column("WORKER", 14, self._worker, grow=1, most=28),
+            Column("LIVE", 13, self._live, 3),
+            Column("ENABLED", 8, _enabled, 7),
+            _count("PEND", 5, lambda stats: stats.pending_tasks, "pending"),
+            _count("RUN", 4, lambda stats: stats.running_tasks, "running"),
+            _count("LATE", 4, lambda stats: stats.overdue_tasks, "overdue", 4),
+            _count("OK", 5, lambda stats: stats.success_tasks, ""),
+            _count("FAIL", 5, lambda stats: stats.failed_tasks, "fail"),
+            _count("DEAD", 5, lambda stats: stats.dead_tasks, "dead", 2),
+            Column("OK%", 4, _success_rate, right=True),
+            Column("AVG", 5, _average, right=True),
+            Column("/MIN", 5, self._rate, 6, right=True),
+            Column("24 H", 12, _spark, 5, 1, 24),
+        )
+
+    def _worker(self, row: WorkerRow, _: int) -> tuple[str, str]:
+        sign, _words, tone = liveness(row, self._view.now())
+        return f"{sign} {one_line(row.config.worker_name)}", tone if sign != "●" else ""
+
+    def _live(self, row: WorkerRow, _: int) -> tuple[str, str]:
+        _sign, words, tone = liveness(row, self._view.now())
+        return words, tone
+
+    def _rate(self, row: WorkerRow, _: int) -> tuple[str, str]:
+        rate = row.per_minute(self._view.now())
+        return (f"{rate:.1f}" if rate < 1000 else figures.number(int(rate))), "" if rate else "dim"
+
+
+def _enabled(row: WorkerRow, _: int) -> tuple[str, str]:
+    return ("yes", "dim") if row.config.is_enabled else ("disabled", "overdue")
+
+
+def _count(
+    title: str, width: int, value: Callable[[WorkerStats], int], tone: str, drop: int = 0
+) -> Column[WorkerRow]:
+    def cell(row: WorkerRow, _: int) -> tuple[str, str]:
+        number = value(row.stats)
+        return figures.number(number), tone if number else "dim"
+
+    return Column(title, width, cell, drop, right=True)
+
+
+def _success_rate(row: WorkerRow, _: int) -> tuple[str, str]:
+    return figures.percent(row.stats.success_rate), ""
+
+
+def _average(row: WorkerRow, _: int) -> tuple[str, str]:
+    return figures.duration(row.stats.avg_duration_ms), ""
+
+
+def _spark(row: WorkerRow, width: int) -> tuple[str, str]:
+    return figures.spark([hour.total for hour in row.hours[-width:]]), "bar"
