@@ -75,7 +75,12 @@ def _dashboard(settings: Settings) -> int:
 
     terminal.prepare(os.environ)
     from asynqhub_tui.app import AsynqHubApp
+    from asynqhub_tui.headless import UsageError
+    from asynqhub_tui.keys import known_ids
 
+    if unknown := sorted(settings.keys.keys() - known_ids()):
+        known = ", ".join(sorted(known_ids()))
+        raise UsageError(f"config.toml: there is no key {unknown[0]}. Known: {known}.")
     app = AsynqHubApp(settings)
     app.run(mouse=terminal.mouse_wanted(os.environ, settings.mouse))
     if app.failure is not None:

@@ -1,0 +1,128 @@
+"""The command line as a whole: quick help, what it loads, which settings it passes on."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from asynqhub_tui import __version__, arguments, cli
+from asynqhub_tui.backends import BACKENDS
+from asynqhub_tui.figures import TimeFormat
+from asynqhub_tui.models import Window
+from asynqhub_tui.repository import HOURS, Order, Unavailable
+from asynqhub_tui.settings import THEMES, Settings
+
+HEAVY = ("textual", "rich", "pydantic", "psycopg", "aiosqlite", "sqlite3", "asynqhub_tui.backends")
+
+
+def loaded_after(code: str) -> set[str]:
+    """Run code in a fresh interpreter and return which of the heavy modules it has loaded."""
+    tell = f"import sys, json; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{tell}"], capture_output=True, text=True, check=True
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["tasks", "--help"], ["--nonsense"]])
+def test_help_loads_nothing_heavy(argv: list[str]) -> None:
+    assert loaded_after(f"from asynqhub_tui import cli; cli.run({argv!r})") == set()
+
+
+def test_a_command_loads_no_screen_and_no_other_driver(tmp_path: Path) -> None:
+    code = f"from asynqhub_tui import cli; cli.run(['tasks', '--dsn', '{tmp_path}/no.db'])"
+    loaded = loaded_after(code)
+    assert "asynqhub_tui.backends" in loaded
+    assert not loaded & {"textual", "psycopg"}
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--version"]) == 0
+    assert capsys.readouterr().out == f"asynqhub-tui {__version__}\n"
+
+
+def test_help_names_all_that_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--help"]) == 0
+    text = capsys.readouterr().out
+    for word in (*BACKENDS, *THEMES, *TimeFormat, *arguments.SETTINGS):
+        assert word.replace("_", "-") in text
+    for command in ("tasks", "workers", "worker"):
+        assert cli.run([command, "--help"]) == 0
+        text = capsys.readouterr().out
+        assert "--json" in text
+        for choice in Order if command == "tasks" else Window:
+            assert choice in text
+    assert str(HOURS[1]) in text
+
+
+class Terminal(io.StringIO):
+    """A standard stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def run_at_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
+    """Run the command line in an empty folder, as at a terminal."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("POSTGRES_DSN", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv: str) -> int:
+        with monkeypatch.context() as patch:  # pytest puts its own streams in place for each test
+            patch.setattr(sys, "stdin", Terminal())
+            patch.setattr(sys, "stdout", Terminal())
+            return cli.run(argv)
+
+    return run
+
+
+def test_at_a_terminal_the_dashboard_opens_with_the_settings(
+    monkeypatch: pytest.MonkeyPatch, run_at_terminal: Callable[..., int]
+) -> None:
+    from asynqhub_tui.app import AsynqHubApp
+
+    seen: list[tuple[Settings, bool]] = []
+
+    def run(app: AsynqHubApp, *, mouse: bool) -> None:
+        seen.append((app.settings, mouse))
+
+    monkeypatch.setattr(AsynqHubApp, "run", run)
+    monkeypatch.setenv("SSH_TTY", "/dev/pts/7")
+    assert run_at_terminal("--read-only", "--interval", "5", "--theme", "light") == 0
+    assert run_at_terminal("--mouse") == 0
+    (first, mouse), (_, forced) = seen
+    assert (first.read_only, first.interval, first.theme) == (True, 5.0, "light")
+    assert (mouse, forced) == (False, True)
+
+
+def test_a_dashboard_that_cannot_connect_ends_with_the_code_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    run_at_terminal: Callable[..., int],
+) -> None:
+    from asynqhub_tui.app import AsynqHubApp
+
+    def run(app: AsynqHubApp, *, mouse: bool) -> None:
+        app.failure = Unavailable("Nothing answers at db:5432.", hint="Check the address.")
+
+    monkeypatch.setattr(AsynqHubApp, "run", run)
+    assert run_at_terminal() == cli.UNAVAILABLE
+    assert capsys.readouterr().err == (
+        "asynqhub-tui: Nothing answers at db:5432.\nasynqhub-tui: Check the address.\n"
+    )
+
+
+def test_unknown_ids_of_keys_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], run_at_terminal: Callable[..., int]
+) -> None:
+    (tmp_path / "keys.toml").write_text('[keys]\n"tasks.rety" = "x"\n', "utf-8")
+    assert run_at_terminal("--config", "keys.toml") == cli.USAGE
+    assert "tasks.rety" in capsys.readouterr().err
