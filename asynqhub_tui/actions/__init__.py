@@ -1,0 +1,1 @@
+"""What changes an installation: planned, confirmed, journalled, executed and reported. No UI."""
