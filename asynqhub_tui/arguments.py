@@ -41,6 +41,14 @@ With --json: the task as `tasks --json` has it, its payload as the store holds
 it, and attempts, newest first, an attempt's two rows folded into one.
 """
 
+_DELETE_EPILOG = """\
+Before anything is done, what hangs on the worker is shown and its name must be
+typed. Its row is saved to a restore file. A worker with tasks is refused.
+
+With --json: worker_name, action, outcome (done, unchanged, refused or failed),
+messages, purged (tasks and attempts) and restore_file.
+"""
+
 _WORKER_EPILOG = """\
 With --json: the worker's configuration, stats (its figures over the window,
 and per queue) and time_series (attempts by the hour of their start, in UTC).
@@ -101,7 +109,27 @@ def parser() -> argparse.ArgumentParser:
             default="24h",
             help="count the tasks created in it; 24h unless given",
         )
-    for one in (tasks, task, workers, worker):
+
+    delete = _command(commands, "delete-worker", "delete a worker", _DELETE_EPILOG)
+    delete.add_argument("name", metavar="NAME")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    deeds = delete.add_mutually_exclusive_group()
+    deeds.add_argument(
+        "--purge",
+        dest="deed",
+        action="store_const",
+        const="purge",
+        default="delete",
+        help="delete its tasks and attempts first; they cannot be restored",
+    )
+    deeds.add_argument(
+        "--disable",
+        dest="deed",
+        action="store_const",
+        const="disable",
+        help="disable it instead; its row and its tasks stay",
+    )
+    for one in (tasks, task, workers, worker, delete):
         one.add_argument("--json", action="store_true", help="write JSON")
     return top
 

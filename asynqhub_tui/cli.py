@@ -90,13 +90,15 @@ def _dashboard(settings: Settings) -> int:
 
 async def _answer(args: argparse.Namespace, settings: Settings) -> int:
     from asynqhub_tui.backends import open_hub
-    from asynqhub_tui.headless import frame, tasks, workers
+    from asynqhub_tui.headless import delete, frame, tasks, workers
     from asynqhub_tui.models import Window
     from asynqhub_tui.repository import Order
     from asynqhub_tui.view import View
 
     view = View(times=settings.times)
     filter = _filter(args, view) if args.command == "tasks" else None
+    if args.command == "delete-worker":
+        delete.check_can_ask(yes=args.yes)
     async with await open_hub(settings.target) as hub:
         if filter is not None:
             order = Order(args.order) if args.order else None
@@ -110,6 +112,10 @@ async def _answer(args: argparse.Namespace, settings: Settings) -> int:
         if args.command == "worker":
             return await workers.show_worker(
                 hub, view, args.name, window=Window(args.window), hours=args.hours, json=args.json
+            )
+        if args.command == "delete-worker":
+            return await delete.run(
+                hub, view, args.name, delete.Deed(args.deed), yes=args.yes, json=args.json
             )
         width = shutil.get_terminal_size((80, 24)).columns
         return await frame.show_overview(hub, view, profile=settings.profile, width=width)
