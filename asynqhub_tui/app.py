@@ -52,8 +52,8 @@ class AsynqHubApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(self, settings: Settings, *, view: View | None = None) -> None:
-        super().__init__()
         self.settings = settings
+        super().__init__()
         self.failure: HubError | None = None
         self.session = Session(
             view=view or View(times=settings.times),
@@ -75,6 +75,11 @@ class AsynqHubApp(App[None]):
             "workers": self._worker_list,
         }
         self._trail: list[tuple[str, TaskFilter]] = []
+
+    def get_css_variables(self) -> dict[str, str]:
+        """Add the profile's own colour to the theme's."""
+        variables = super().get_css_variables()
+        return {**variables, "profile": self.settings.color or variables["primary"]}
 
     def on_mount(self) -> None:
         """Show the tasks, then connect: the first paint waits for nothing."""

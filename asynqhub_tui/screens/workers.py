@@ -9,11 +9,16 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from asynqhub_tui import copying
+from asynqhub_tui.actions.enable_worker import disable, enable
+from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.figures import clock
 from asynqhub_tui.keys import WORKERS, bindings
-from asynqhub_tui.models import Window, WorkerStats
+from asynqhub_tui.models import Window, WorkerConfig, WorkerStats
 from asynqhub_tui.polling import Feed
+from asynqhub_tui.repository import HubError
 from asynqhub_tui.screens.base import Go, HubScreen
+from asynqhub_tui.screens.delete_worker import DeleteWorkerScreen
 from asynqhub_tui.session import Session
 from asynqhub_tui.widgets.canvas import Ends, Piece
 from asynqhub_tui.widgets.menu import Choice, Menu
@@ -44,6 +49,7 @@ class WorkersScreen(HubScreen):
         self.window = Window.HOUR
         self._stats: Mapping[str, WorkerStats] = {}
         self._stats_at: datetime | None = None
+        self._chosen: WorkerConfig | None = None
         self._feed = Feed("figures", self._fetch, self._take, every=STATS_EVERY)
 
     def compose_body(self) -> ComposeResult:
@@ -115,9 +121,62 @@ class WorkersScreen(HubScreen):
     def action_copy(self) -> None:
         """Offer what can be copied."""
         if self.table.current is not None:
+            self._chosen = self.table.current.config
             choices = (
                 Choice("n", "name", "name"),
                 Choice("j", "configuration as JSON", "configuration"),
                 Choice("c", "command line that shows it", "command line"),
             )
             self.query_one(Menu).open("copy", "Copy", choices)
+
+    async def on_menu_chosen(self, message: Menu.Chosen) -> None:
+        """Copy what was chosen, or enable or disable the worker the menu was opened for."""
+        worker = self._chosen
+        if worker is None:
+            return
+        name = worker.worker_name
+        if message.subject == "enable":
+            if message.value:
+                self.run_worker(self._enable(worker), group="enable")
+        elif message.value == "name":
+            await self.copy_text(name, "name")
+        elif message.value == "configuration":
+            await self.copy_text(copying.worker_json(worker), "configuration")
+        else:
+            backend = self.session.connected_hub.info.backend
+            await self.copy_text(copying.command(backend, "worker", name), "command line")
+
+    def action_enable(self) -> None:
+        """Ask whether to disable the worker, or enable it again."""
+        if self.table.current is None:
+            return
+        worker = self._chosen = self.table.current.config
+        verb = "Disable" if worker.is_enabled else "Enable"
+        choices = (Choice("n", "cancel", ""), Choice("y", f"{verb.lower()} it", "yes"))
+        self.query_one(Menu).open("enable", f"{verb} worker {worker.worker_name}?", choices)
+
+    async def _enable(self, worker: WorkerConfig) -> None:
+        hub = self.session.connected_hub
+        change = disable if worker.is_enabled else enable
+        try:
+            report = await change(hub, worker.worker_name, Journal.of(hub.info))
+        except HubError as error:
+            self.tell_error(error)
+            return
+        self.tell(" ".join(report.sentences), "" if report.done else "warn")
+        self._read_workers()
+
+    def action_delete(self) -> None:
+        """Open the dialog for the worker under the cursor."""
+        if self.table.current is not None and self.session.hub is not None:
+            name = self.table.current.config.worker_name
+            self.app.push_screen(DeleteWorkerScreen(self.session, name), self._deleted)
+
+    def _deleted(self, changed: bool | None) -> None:
+        if changed:
+            self._read_workers()
+
+    def _read_workers(self) -> None:
+        overview = self.session.overview
+        if self.poller is not None and overview is not None:
+            self.poller.refresh(overview.workers_feed, self._feed)

@@ -41,6 +41,7 @@ TONES = (
     "marked",
     "bar",
     "demo",
+    "profile",
     "alarm",
 )
 """The styles that a line can name; styles/tones.tcss gives them their colours."""

@@ -60,24 +60,23 @@ class Header(Canvas):
         counts = _counts(state.counts) if state.counts else []
         tabs = self._tabs()
         if width >= WIDE:
+            shown = [piece for pair in counts for piece in pair]
             right = _charts(state.hours) if state.hours else []
             return [
-                Line(spread(self._identity(), [*counts, Piece(" ")], width)),
+                Line(spread(self._identity(), [*shown, Piece(" ")], width)),
                 Line(spread(tabs, [*right, Piece(" ")], width)),
             ]
-        room = width - width_of(tabs) - 3
-        while counts and width_of(counts) > room:
-            counts = counts[2:]
+        shown = _most_urgent(counts, width - width_of(tabs) - 2)
         return [
             Line(spread(self._identity(), [Piece(" ")], width)),
-            Line(spread(tabs, [*counts, Piece(" ")], width)),
+            Line(spread(tabs, [*shown, Piece(" ")], width)),
         ]
 
     def _identity(self) -> list[Piece]:
         state = self._state
         pieces = [Piece(" asynqhub", "title")]
         if state.profile:
-            pieces += [Piece("  "), Piece(one_line(state.profile), "strong")]
+            pieces += [Piece("  "), Piece(f" {one_line(state.profile)} ", "profile")]
         if state.info is None:
             return [*pieces, Piece("  "), Piece("◌ connecting", "dim")]
         info = state.info
@@ -113,27 +112,38 @@ def _freshness(poll: PollState | None) -> list[Piece]:
     return pieces
 
 
-def _counts(counts: StatusCounts) -> list[Piece]:
+def _counts(counts: StatusCounts) -> list[tuple[Piece, Piece]]:
+    """Name and number of each status, in the order of a task's life."""
+    none = Count(value=0)
     shown: list[tuple[str, Count]] = [
-        (PENDING, counts.by_status.get(PENDING, Count(value=0))),
+        (PENDING, counts.by_status.get(PENDING, none)),
         (RUNNING, counts.running),
-        (SUCCESS, counts.by_status.get(SUCCESS, Count(value=0))),
         (OVERDUE, counts.overdue),
-        (FAIL, counts.by_status.get(FAIL, Count(value=0))),
-        (DEAD, counts.by_status.get(DEAD, Count(value=0))),
+        (SUCCESS, counts.by_status.get(SUCCESS, none)),
+        (FAIL, counts.by_status.get(FAIL, none)),
+        (DEAD, counts.by_status.get(DEAD, none)),
     ]
     shown += [
         (status, count) for status, count in counts.by_status.items() if status not in STATUSES
     ]
-    pieces: list[Piece] = []
-    for status, count in shown:
-        if status == OVERDUE and not count.value:
-            continue
-        pieces += [
+    return [
+        (
             Piece(f"  {one_line(status)} ", "dim"),
             Piece(figures.count(count), tone(status) if count.value else "dim"),
-        ]
-    return pieces
+        )
+        for status, count in shown
+        if status != OVERDUE or count.value
+    ]
+
+
+def _most_urgent(counts: Sequence[tuple[Piece, Piece]], room: int) -> list[Piece]:
+    """As many counts as there is room for; what has gone well is left out first."""
+    kept = list(counts)
+    for name in (SUCCESS, RUNNING, PENDING, *(pair[0].text.strip() for pair in reversed(counts))):
+        if sum(width_of(pair) for pair in kept) <= room:
+            break
+        kept = [pair for pair in kept if pair[0].text.strip() != name]
+    return [piece for pair in kept for piece in pair]
 
 
 def _charts(hours: Sequence[TimeSeriesStats]) -> list[Piece]:
