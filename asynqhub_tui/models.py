@@ -7,12 +7,13 @@ into the database; nothing here is safe to print before `text.one_line` or `text
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_serializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_serializer
 
 PENDING = "pending"
 RUNNING = "running"
@@ -44,16 +45,14 @@ def _none_if_empty(value: object) -> object:
     return None if value == "" else value
 
 
-def _utc(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    return value
+def _utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 OptionalText = Annotated[str | None, BeforeValidator(_none_if_empty)]
 """An optional text of a row: the empty string and NULL are the same."""
 
-UtcDatetime = Annotated[datetime, BeforeValidator(_utc)]
+UtcDatetime = Annotated[datetime, AfterValidator(_utc)]
 """A time of a row, always aware and in UTC."""
 
 
@@ -161,7 +160,7 @@ def parse_queue_groups(value: object) -> tuple[QueueGroup, ...]:
     if isinstance(value, (str, bytes)):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return ()
     if not isinstance(value, (list, tuple)):
         return ()
@@ -183,7 +182,7 @@ def _queue_group(item: object) -> QueueGroup | None:
 
 
 def _int(value: Any) -> int:
-    return int(value) if isinstance(value, (int, float)) else 0
+    return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else 0
 
 
 class WorkerConfig(Model):
