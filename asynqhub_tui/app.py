@@ -40,7 +40,8 @@ MOST_STEPS = 20
 class AsynqHubApp(App[None]):
     """The dashboard.
 
-    `failure` holds why the first connection could not be made, once the application has ended.
+    Once it has ended, `failure` holds why the first connection could not be made, and `defect` an
+    exception that nothing expected.
     """
 
     TITLE = "asynqhub-tui"
@@ -55,6 +56,7 @@ class AsynqHubApp(App[None]):
         self.settings = settings
         super().__init__()
         self.failure: HubError | None = None
+        self.defect: Exception | None = None
         self.session = Session(
             view=view or View(times=settings.times),
             interval=settings.interval,
@@ -111,9 +113,14 @@ class AsynqHubApp(App[None]):
 
     def _overview_changed(self) -> None:
         screen = self.screen
-        if isinstance(screen, HubScreen):
+        if isinstance(screen, HubScreen) and screen.ready:
             screen.refresh_header()
             screen.show_data()
+
+    def _fatal_error(self) -> None:
+        """End without Textual's traceback, which would show every local variable, secrets too."""
+        self.defect = self._exception
+        self._close_messages_no_wait()
 
     def on_go(self, message: Go) -> None:
         """Show another screen, and remember where the user came from."""

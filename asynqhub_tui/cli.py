@@ -85,6 +85,8 @@ def _dashboard(settings: Settings) -> int:
     app.run(mouse=terminal.mouse_wanted(os.environ, settings.mouse))
     if app.failure is not None:
         raise app.failure
+    if app.defect is not None:
+        raise app.defect
     return app.return_code or OK
 
 

@@ -53,7 +53,7 @@ class Back(Message):
 
 
 class HubScreen(Screen[None]):
-    """A screen over the open hub.
+    """A screen over the open hub; `ready` once its widgets are there.
 
     A subclass names its `TAB` and `OWN_KEYS`, composes its body, lists its panes in the order of
     the tab key, and gives the feeds that its poller runs beside those of the overview.
@@ -68,7 +68,7 @@ class HubScreen(Screen[None]):
         super().__init__()
         self.session = session
         self.poller: Poller | None = None
-        self._ready = False
+        self.ready = False
         self._pane = 0
         self._last_key = time.monotonic()
 
@@ -99,7 +99,7 @@ class HubScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Begin, if the connection stands already."""
-        self._ready = True
+        self.ready = True
         self.set_interval(1.0, self._tick)
         self._activate_pane()
         self.begin()
@@ -107,7 +107,7 @@ class HubScreen(Screen[None]):
     def begin(self) -> None:
         """Start polling once there is a hub and the screen is shown."""
         session = self.session
-        if session.overview is None or self.poller is not None or not self._ready:
+        if session.overview is None or self.poller is not None or not self.ready:
             return
         self.poller = Poller(
             [*self.feeds(), *session.overview.feeds],
@@ -130,11 +130,12 @@ class HubScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         """Stop for good."""
+        self.ready = False
         if self.poller is not None:
             self.poller.stop()
 
     def _resume(self) -> None:
-        if self.poller is not None:
+        if self.poller is not None and self.ready:
             self.poller.set_interval(self.session.interval)
             self.poller.pause(self.session.paused)
             self.poller.start()
