@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 from asynqhub_tui import arguments
 
 if TYPE_CHECKING:
-    from asynqhub_tui.repository import TaskFilter
+    from asynqhub_tui.repository import HubError, TaskFilter
     from asynqhub_tui.settings import Settings
     from asynqhub_tui.view import View
 
@@ -84,6 +84,7 @@ def _dashboard(settings: Settings) -> int:
     app = AsynqHubApp(settings)
     app.run(mouse=terminal.mouse_wanted(os.environ, settings.mouse))
     if app.failure is not None:
+        _tell_source(app.failure, settings)
         raise app.failure
     if app.defect is not None:
         raise app.defect
@@ -94,14 +95,19 @@ async def _answer(args: argparse.Namespace, settings: Settings) -> int:
     from asynqhub_tui.backends import open_hub
     from asynqhub_tui.headless import delete, frame, tasks, workers
     from asynqhub_tui.models import Window
-    from asynqhub_tui.repository import Order
+    from asynqhub_tui.repository import HubError, Order
     from asynqhub_tui.view import View
 
     view = View(times=settings.times)
     filter = _filter(args, view) if args.command == "tasks" else None
     if args.command == "delete-worker":
         delete.check_can_ask(yes=args.yes)
-    async with await open_hub(settings.target) as hub:
+    try:
+        opened = await open_hub(settings.target)
+    except HubError as error:
+        _tell_source(error, settings)
+        raise
+    async with opened as hub:
         if filter is not None:
             order = Order(args.order) if args.order else None
             return await tasks.list_tasks(
@@ -121,6 +127,12 @@ async def _answer(args: argparse.Namespace, settings: Settings) -> int:
             )
         width = shutil.get_terminal_size((80, 24)).columns
         return await frame.show_overview(hub, view, profile=settings.profile, width=width)
+
+
+def _tell_source(error: HubError, settings: Settings) -> None:
+    """Add where the DSN came from that could not be opened: there may be several."""
+    if settings.dsn_source:
+        error.hint = f"{error.hint} The DSN is from {settings.dsn_source}.".strip()
 
 
 def _filter(args: argparse.Namespace, view: View) -> TaskFilter:

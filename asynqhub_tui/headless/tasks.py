@@ -77,18 +77,22 @@ async def _collect(
     most = LIST_LIMIT[1]
     page = await hub.tasks.list_tasks(filter, limit=min(wanted, most), order=order)
     tasks = list(page.tasks)
-    while page.more and page.last and len(tasks) < wanted:
-        if page.searched_to is not None and filter.since is None:
-            output.note(
-                f"searched back to {page.searched_to:%Y-%m-%dT%H:%M:%SZ}; older tasks may match."
-                " Say with --since how far to search."
-            )
-            return tasks
+    while (
+        page.more
+        and page.last
+        and len(tasks) < wanted
+        and (page.searched_to is None or filter.since is not None)
+    ):
         page = await hub.tasks.list_tasks(
             filter, limit=min(wanted - len(tasks), most), after=page.last
         )
         tasks += page.tasks
-    if page.more and limit is None:
+    if page.searched_to is not None and len(tasks) < wanted:
+        how = " --since says how far to search." if page.more else ""
+        output.note(
+            f"searched back to {page.searched_to:%Y-%m-%dT%H:%M:%SZ}; older tasks may match.{how}"
+        )
+    elif page.more and limit is None:
         output.note(f"these are the newest {len(tasks)} of more; --limit N shows more.")
     return tasks
 

@@ -211,6 +211,21 @@ def test_limits_may_exceed_a_page(
     assert "newest 50 of more" in printed.err
 
 
+def test_a_search_that_stops_early_says_so_and_goes_on_where_it_is_bounded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], store: Path
+) -> None:
+    monkeypatch.setattr("asynqhub_tui.backends.sqlite.selection.SCAN_ROWS", 2)
+    argv = ["tasks", "--status", "overdue", "--dsn", str(store), "--json"]
+    assert cli.run(argv) == 0
+    printed = capsys.readouterr()
+    assert ids(printed.out) == []
+    assert "searched back to" in printed.err
+    assert "--since says how far" in printed.err
+    assert cli.run([*argv, "--since", "1d"]) == 0
+    printed = capsys.readouterr()
+    assert (ids(printed.out), printed.err) == (["beef0003"], "")
+
+
 def test_columns_line_up_in_cells_and_hold_no_escape_sequence(out: Out) -> None:
     head, *rows = out("tasks").splitlines()
     assert len(rows) == 6
@@ -378,6 +393,7 @@ def test_nothing_answers() -> None:
     assert (done.returncode, done.stdout) == (cli.UNAVAILABLE, "")
     assert "Traceback" not in done.stderr
     assert "pw9" not in done.stderr
+    assert "The DSN is from POSTGRES_DSN in the environment." in done.stderr
 
 
 def test_an_unexpected_fault_is_one_sentence(
