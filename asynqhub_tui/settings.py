@@ -16,6 +16,9 @@ The variables may also stand in a file .env in the working directory; an empty o
 set. POSTGRES_DSN is Asynq-Hub's own and is only used for the postgres backend. A profile that was
 named by --profile comes before the environment, as the option does; one that was named otherwise
 comes behind .env. The highest source that names a backend or a DSN decides which store is opened.
+
+Two more variables are read from the environment alone: ASYNQHUB_TUI_STATE, the folder of the
+journal and the restore files, and ASYNQHUB_TUI_DEBUG, which adds a traceback to an error.
 """
 
 from __future__ import annotations

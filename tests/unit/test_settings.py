@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import asynqhub_tui.settings
+from asynqhub_tui import arguments
 from asynqhub_tui.figures import TimeFormat
 from asynqhub_tui.settings import Settings, SettingsError, load
 
@@ -283,3 +285,30 @@ def test_the_configuration_of_the_user_is_found(tmp_path: Path) -> None:
 def test_no_password_in_a_representation(settle: Load) -> None:
     settings = settle({"dsn": PG})
     assert "s3cret" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+def test_every_option_and_variable_is_in_the_table() -> None:
+    table = str(asynqhub_tui.settings.__doc__)
+    for name in arguments.SETTINGS:
+        assert f"| --{name.replace('_', '-')}" in table
+        assert f"ASYNQHUB_TUI_{name.upper()}" in table
+
+
+@pytest.mark.parametrize("name", sorted(set(arguments.SETTINGS) - {"config", "profile"}))
+def test_every_option_may_come_as_a_variable(settle: Load, name: str) -> None:
+    said = {
+        "backend": "demo",
+        "dsn": "x.db",
+        "read_only": "1",
+        "interval": "9",
+        "theme": "light",
+        "times": "utc",
+        "mouse": "0",
+    }[name]
+    as_variable = settle(environ={f"ASYNQHUB_TUI_{name.upper()}": said})
+    by_option = settle({name: said})
+    without_source = {"dsn_source"}
+    assert as_variable.model_dump(exclude=without_source) == by_option.model_dump(
+        exclude=without_source
+    )
+    assert name == "backend" or as_variable != Settings()
