@@ -85,6 +85,9 @@ class AsynqHubApp(App[None]):
 
     def on_mount(self) -> None:
         """Show the tasks, then connect: the first paint waits for nothing."""
+        terminal.on_end(lambda code: self.exit(return_code=code))
+        # Textual enters the alternate screen again, and leaves it empty.
+        self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
         self.set_keymap(dict(self.session.remapped))
         for name, screen in self._tabs.items():
             self.add_mode(name, partial(_itself, screen))

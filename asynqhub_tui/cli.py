@@ -10,6 +10,7 @@
 | 5 | the tables are not Asynq-Hub's |
 | 70 | a fault of this program |
 | 130 | interrupted |
+| 143 | asked to end by SIGTERM |
 
 What is imported at the top is light, so that `--help` is quick.
 """

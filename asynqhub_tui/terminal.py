@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping, MutableMapping
+import signal
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Protocol
 
 ESC_DELAY_MS = "300"
@@ -32,6 +33,17 @@ def prepare(environ: MutableMapping[str, str]) -> None:
     environ.setdefault("ESCDELAY", ESC_DELAY_MS)
     environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
+
+
+def on_end(end: Callable[[int], object]) -> None:
+    """Call `end` with the exit code when the terminal has gone, or the process is asked to end.
+
+    Without that the process would die at once, and what it asked of a server would go on. To be
+    called where the event loop of the main thread runs.
+    """
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end, 128 + number)
 
 
 def over_ssh(environ: Mapping[str, str]) -> bool:
