@@ -1,0 +1,150 @@
+"""Which tasks run now and which are overdue: what no column of the hub's tables says.
+
+A task's own row stays `pending` while it runs. What tells is an attempt row `running` without a
+final row beside it. Two bounded looks find them: at the newest attempts, and at the oldest
+unfinished rows, whose attempts may have begun long ago.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from asynqhub_tui.backends.postgres.connection import Database
+from asynqhub_tui.backends.postgres.rows import TASK_COLUMNS, TaskRow, newest_attempts, task_rows
+from asynqhub_tui.models import NO_TIMEOUT, OVERDUE, OVERDUE_GRACE, RUNNING, WorkerConfig
+
+STARTED = 4_000
+"""Newest `running` rows to look at."""
+
+OPEN = 500
+"""Tasks to look at closely: of those found by their attempts, and of the unfinished rows each."""
+
+_LEAST_REACH, _FARTHEST_REACH = timedelta(hours=1), timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTasks:
+    """The rows of tasks that run or are overdue, each with its state.
+
+    `looked_to` is set where the look at attempts met its bound: those that started earlier were
+    not looked at. `all_waiting` is False where the look at unfinished rows met its own, so that
+    some overdue tasks may be missing.
+    """
+
+    rows: Sequence[tuple[TaskRow, str]]
+    looked_to: datetime | None
+    all_waiting: bool
+
+    def complete(self, state: str) -> bool:
+        """Whether these are all tasks in this state."""
+        return self.looked_to is None and (state == RUNNING or self.all_waiting)
+
+
+async def open_tasks(database: Database, workers: Sequence[WorkerConfig]) -> OpenTasks:
+    """Find the tasks that run or are overdue now.
+
+    Looks at the newest 4,000 `running` attempt rows, and at the newest 500 among them that have no
+    final row; at 500 rows with status running, the newest first; and at 500 rows with status
+    pending that were last updated before the shortest timeout, the oldest first. That is all there
+    is if it reaches back for an hour, or for the longest timeout up to a day: an attempt of a
+    failed task that has been open for longer than that is not searched for.
+    """
+    [(now,)] = await database.fetch("SELECT clock_timestamp()")
+    timeouts = {worker.worker_name: worker.timeout for worker in workers}
+    longest = max(timeouts.values(), default=NO_TIMEOUT) + OVERDUE_GRACE
+    shortest = min(timeouts.values(), default=NO_TIMEOUT)
+    reach = min(max(longest, _LEAST_REACH), _FARTHEST_REACH)
+    recent, looked_to = await _by_attempts(database)
+    waiting, all_waiting = await _by_rows(database, now - shortest)
+    rows = {row.id: row for row in (*recent, *waiting)}
+    newest = await newest_attempts(database, [row.task_id for row in rows.values()])
+    states = []
+    for row in rows.values():
+        timeout = timeouts.get(row.worker_name, NO_TIMEOUT)
+        state = row.task(newest.get(row.task_id)).state(now, timeout)
+        if state in (RUNNING, OVERDUE):
+            states.append((row, state))
+    far_enough = looked_to is None or looked_to <= now - reach
+    return OpenTasks(states, None if far_enough else looked_to, all_waiting)
+
+
+async def _by_attempts(database: Database) -> tuple[list[TaskRow], datetime | None]:
+    [(looked, oldest)] = await database.fetch(_STARTED, {"bound": STARTED + 1})
+    if not looked:
+        return [], None
+    rows = await database.fetch(_OPEN, {"low": oldest, "bound": OPEN + 1})
+    [found, oldest_open, *_] = rows[0]
+    looked_to = oldest if looked > STARTED else None
+    if found > OPEN:
+        looked_to = oldest_open
+    return task_rows(row[2:] for row in rows if row[2] is not None), looked_to
+
+
+async def _by_rows(database: Database, until: datetime) -> tuple[list[TaskRow], bool]:
+    rows = await database.fetch(_UNFINISHED, {"until": until, "bound": OPEN + 1})
+    [most, *_] = rows[0]
+    return task_rows(row[1:] for row in rows if row[1] is not None), most <= OPEN
+
+
+_STARTED = """
+SELECT count(*), min(a.started_at)
+FROM (
+    SELECT a.started_at FROM task_attempt AS a WHERE a.status = 'running'
+    ORDER BY a.started_at DESC LIMIT %(bound)s
+) AS a
+"""
+
+# Both sides come out of the same stretch of the table, which is written in order of time, so that
+# comparing them as a whole costs far less than a look at each task.
+_OPEN = f"""
+WITH started AS MATERIALIZED (
+    SELECT a.task_id, a.attempt, a.started_at FROM task_attempt AS a
+    WHERE a.status = 'running' AND a.started_at >= %(low)s::timestamptz
+), ended AS MATERIALIZED (
+    SELECT a.task_id, a.attempt, a.started_at FROM task_attempt AS a
+    WHERE a.status = ANY('{{success,fail,dead}}') AND a.started_at >= %(low)s::timestamptz
+), open AS MATERIALIZED (
+    SELECT started.task_id, max(started.started_at) AS started_at
+    FROM started LEFT JOIN ended USING (task_id, attempt, started_at)
+    WHERE ended.task_id IS NULL
+    GROUP BY started.task_id
+    ORDER BY 2 DESC
+    LIMIT %(bound)s
+), total AS (
+    SELECT count(*) AS found, min(started_at) AS oldest FROM open
+), unfinished AS (
+    SELECT {TASK_COLUMNS}
+    FROM open CROSS JOIN LATERAL (
+        SELECT * FROM task AS x WHERE x.task_id = open.task_id LIMIT 1
+    ) AS t
+    WHERE t.status <> 'success'
+)
+SELECT total.found, total.oldest, {TASK_COLUMNS} FROM total LEFT JOIN unfinished AS t ON true
+"""
+
+# A row that says `running` counts also without an attempt.
+_UNFINISHED = f"""
+WITH unfinished AS MATERIALIZED (
+    (SELECT {TASK_COLUMNS} FROM task AS t WHERE t.status = 'running'
+     ORDER BY t.updated_at DESC LIMIT %(bound)s)
+    UNION ALL
+    (SELECT {TASK_COLUMNS} FROM task AS t
+     WHERE t.status = 'pending' AND t.updated_at <= %(until)s::timestamptz
+     ORDER BY t.updated_at LIMIT %(bound)s)
+), open AS (
+    SELECT t.*
+    FROM unfinished AS t LEFT JOIN LATERAL (
+        SELECT a.status FROM task_attempt AS a WHERE a.task_id = t.task_id
+        ORDER BY a.started_at DESC, a.attempt DESC, a.id DESC LIMIT 1
+    ) AS a ON true
+    WHERE a.status = 'running' OR t.status = 'running'
+), most AS (
+    SELECT greatest(
+        (SELECT count(*) FROM unfinished AS t WHERE t.status = 'running'),
+        (SELECT count(*) FROM unfinished AS t WHERE t.status = 'pending')
+    ) AS rows
+)
+SELECT most.rows, {TASK_COLUMNS} FROM most LEFT JOIN open AS t ON true
+"""

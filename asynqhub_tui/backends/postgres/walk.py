@@ -1,0 +1,206 @@
+"""Walking an index in a list's order, a bounded number of rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from asynqhub_tui.backends.postgres.connection import Database
+from asynqhub_tui.backends.postgres.rows import TASK_COLUMNS, TaskRow
+from asynqhub_tui.backends.postgres.selection import CLOCK_SLACK, MATCHES, Index, Key, Selection
+from asynqhub_tui.repository import Order
+
+FIRST_LOOK, SECOND_LOOK = 400, 3_600
+"""Rows that one page may examine where no index knows the whole filter: few at first, as they are
+often enough, and as many again as make 4,000."""
+
+_MAX_ID = 2**63 - 1
+
+Place = tuple[datetime, int]
+"""A time and an id: a row's place in a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What a walk has found, in the direction of the walk.
+
+    All rows up to `end`, the place of the last row examined, were looked at. `complete` tells that
+    the list ends there.
+    """
+
+    rows: list[TaskRow]
+    end: Place | None
+    complete: bool
+
+
+class Walk:
+    """A selection's rows along an index, downwards (the newest first) or upwards."""
+
+    def __init__(
+        self, database: Database, selection: Selection, index: Index, *, down: bool = True
+    ) -> None:
+        self._database = database
+        self._index = index
+        self._down = down
+        self._params = selection.params
+        self._low: datetime | str = "-infinity"
+        if selection.since is not None:
+            created = index.key.order is Order.CREATED
+            self._low = selection.since if created else selection.since - CLOCK_SLACK
+
+    async def page(self, start: Place | None, wanted: int) -> Stretch:
+        """Return up to `wanted` rows behind `start`, or what was found until the look's bound."""
+        if self._index.exact:
+            return await self.look(start, wanted, wanted)
+        first = await self.look(start, wanted, max(FIRST_LOOK, wanted))
+        if first.complete or len(first.rows) >= wanted:
+            return first
+        second = await self.look(first.end, wanted - len(first.rows), SECOND_LOOK)
+        return Stretch(first.rows + second.rows, second.end or first.end, second.complete)
+
+    async def look(self, start: Place | None, wanted: int, examine: int) -> Stretch:
+        """Examine about `examine` rows behind `start`, and return up to `wanted` that match."""
+        params = self._from(start)
+        bound = None
+        if self._index.key is Key.WORKER and self._index.whole:
+            bound = await self._created_bound(params, examine)
+            if bound is not None:
+                params["low" if self._down else "high"] = bound
+        share = examine // max(len(self._index.values), 1)
+        params["depth"] = examine if bound is not None else max(share, wanted)
+        params["wanted"] = wanted
+        rows = await self._database.fetch(_WALK[self._index.key, self._down], params)
+        stopped, end_at, end_id = rows[0][:3]
+        found = [TaskRow._make(row[3:]) for row in rows if row[3] is not None]
+        end = None if end_at is None else (end_at, end_id)
+        return Stretch(found, end, complete=not stopped and bound is None)
+
+    async def count(self, examine: int) -> list[tuple[str, int, bool]]:
+        """Count the matching rows by status among the newest, `examine` for each of the index's
+        values, and tell for each status whether that bound was met.
+        """
+        params = self._from(None) | {"depth": examine}
+        rows = await self._database.fetch(_COUNT[self._index.key], params)
+        return [(status, found, stopped) for status, found, stopped in rows]
+
+    async def count_all(self, cap: int) -> int:
+        """Count up to `cap + 1` rows of an index whose rows all belong to the selection."""
+        params = self._from(None) | {"depth": cap + 1}
+        [(found,)] = await self._database.fetch(_COUNT_ALL[self._index.key], params)
+        return int(found)
+
+    def _from(self, start: Place | None) -> dict[str, Any]:
+        beginning = ("infinity", _MAX_ID) if self._down else ("-infinity", -1)
+        at, tie = start or beginning
+        return self._params | {
+            "keys": list(self._index.values),
+            "at": at,
+            "tie": tie,
+            "low": self._low,
+            "high": "infinity",
+        }
+
+    async def _created_bound(self, params: Mapping[str, Any], examine: int) -> datetime | None:
+        """Find a time such that enough rows lie between the start and it.
+
+        Any that many rows will do, and the ones with the next ids are nearly always the very ones.
+        """
+        query = _BOUND_DOWN if self._down else _BOUND_UP
+        [(found, bound)] = await self._database.fetch(query, {**params, "examine": examine})
+        return bound if found >= examine else None
+
+
+def _walk(key: Key, *, down: bool) -> str:
+    at = "created_at" if key.order is Order.CREATED else "updated_at"
+    behind, up_to, by = ("<", ">=", "DESC") if down else (">", "<=", "ASC")
+    return f"""
+WITH walked AS MATERIALIZED (
+    SELECT {TASK_COLUMNS}, t.place
+    FROM unnest(%(keys)s::text[]) AS key(value)
+    CROSS JOIN LATERAL (
+        SELECT {TASK_COLUMNS}, row_number() OVER (ORDER BY t.{at} {by}, t.id {by}) AS place
+        FROM task AS t
+        WHERE t.{key} = key.value
+          AND t.{at} {behind}= %(at)s::timestamptz
+          AND (t.{at}, t.id) {behind} (%(at)s::timestamptz, %(tie)s::bigint)
+          AND t.{at} BETWEEN %(low)s::timestamptz AND %(high)s::timestamptz
+        ORDER BY t.{at} {by}, t.id {by}
+        LIMIT %(depth)s
+    ) AS t
+), stop AS (
+    SELECT t.{at}, t.id FROM walked AS t WHERE t.place = %(depth)s
+    ORDER BY t.{at} {by}, t.id {by} LIMIT 1
+), seen AS (
+    SELECT t.* FROM walked AS t
+    WHERE NOT EXISTS (SELECT FROM stop)
+       OR (t.{at}, t.id) {up_to} (SELECT stop.{at}, stop.id FROM stop)
+), ending AS (
+    SELECT t.{at} AS at, t.id FROM seen AS t
+    ORDER BY t.{at} {"ASC" if down else "DESC"}, t.id {"ASC" if down else "DESC"} LIMIT 1
+), hit AS (
+    SELECT {TASK_COLUMNS} FROM seen AS t WHERE {MATCHES}
+    ORDER BY t.{at} {by}, t.id {by} LIMIT %(wanted)s
+)
+SELECT EXISTS (SELECT FROM stop), ending.at, ending.id, {TASK_COLUMNS}
+FROM (SELECT) AS always LEFT JOIN ending ON true LEFT JOIN hit AS t ON true
+ORDER BY t.{at} {by}, t.id {by}
+"""
+
+
+def _count(key: Key) -> str:
+    at = "created_at" if key.order is Order.CREATED else "updated_at"
+    return f"""
+SELECT t.status, count(*) FILTER (WHERE {MATCHES}), coalesce(max(t.place) >= %(depth)s, false)
+FROM unnest(%(keys)s::text[]) AS key(value)
+CROSS JOIN LATERAL (
+    SELECT t.task_id, t.worker_name, t.queue, t.status, t.created_at,
+        row_number() OVER (ORDER BY t.{at} DESC, t.id DESC) AS place
+    FROM task AS t
+    WHERE t.{key} = key.value AND t.{at} >= %(low)s::timestamptz
+    ORDER BY t.{at} DESC, t.id DESC
+    LIMIT %(depth)s
+) AS t
+GROUP BY t.status
+"""
+
+
+def _count_all(key: Key) -> str:
+    at = "created_at" if key.order is Order.CREATED else "updated_at"
+    return f"""
+SELECT count(*)
+FROM (
+    SELECT FROM unnest(%(keys)s::text[]) AS key(value)
+    CROSS JOIN LATERAL (
+        SELECT FROM task AS t
+        WHERE t.{key} = key.value AND t.{at} >= %(low)s::timestamptz
+        ORDER BY t.{at} DESC
+        LIMIT %(depth)s
+    ) AS t
+    LIMIT %(depth)s
+) AS found
+"""
+
+
+def _bound(*, down: bool) -> str:
+    behind, by, farthest = ("<", "DESC", "min") if down else (">", "ASC", "max")
+    return f"""
+SELECT count(*), {farthest}(near.created_at)
+FROM (
+    SELECT t.created_at
+    FROM (
+        SELECT t.id, t.created_at FROM task AS t
+        WHERE t.id {behind} %(tie)s::bigint ORDER BY t.id {by} LIMIT 4 * %(examine)s
+    ) AS t
+    WHERE (t.created_at, t.id) {behind} (%(at)s::timestamptz, %(tie)s::bigint)
+      AND t.created_at >= %(low)s::timestamptz
+    LIMIT %(examine)s
+) AS near
+"""
+
+
+_WALK = {(key, down): _walk(key, down=down) for key in Key for down in (True, False)}
+_COUNT = {key: _count(key) for key in Key}
+_COUNT_ALL = {key: _count_all(key) for key in Key}
+_BOUND_DOWN, _BOUND_UP = _bound(down=True), _bound(down=False)
