@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path, PurePath
 from typing import ClassVar
@@ -12,7 +12,8 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from asynqhub_tui import backends, terminal
+from asynqhub_tui import terminal
+from asynqhub_tui.backends import Target, open_hub
 from asynqhub_tui.keys import shown
 from asynqhub_tui.repository import Hub, HubError, TaskFilter
 from asynqhub_tui.screens.base import Back, Go, HubScreen
@@ -40,6 +41,8 @@ MOST_STEPS = 20
 class AsynqHubApp(App[None]):
     """The dashboard.
 
+    `view` holds the clock and the time format, `opener` opens the installation of a target.
+
     Once it has ended, `failure` holds why the first connection could not be made, and `defect` an
     exception that nothing expected.
     """
@@ -52,9 +55,16 @@ class AsynqHubApp(App[None]):
     ]
     BINDINGS: ClassVar[list[BindingType]] = []
 
-    def __init__(self, settings: Settings, *, view: View | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        view: View | None = None,
+        opener: Callable[[Target], Awaitable[Hub]] = open_hub,
+    ) -> None:
         self.settings = settings
         super().__init__()
+        self._opener = opener
         self.failure: HubError | None = None
         self.defect: Exception | None = None
         self.session = Session(
@@ -101,7 +111,7 @@ class AsynqHubApp(App[None]):
 
     async def _connect(self) -> None:
         try:
-            hub = await backends.open_hub(self.settings.target)
+            hub = await self._opener(self.settings.target)
         except HubError as error:
             self.failure = error
             self.exit()

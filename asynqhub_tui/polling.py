@@ -153,6 +153,11 @@ class Poller:
         """Whether the loop runs (it may be paused)."""
         return self._loop is not None
 
+    @property
+    def rests(self) -> bool:
+        """Whether every feed has been answered and none is being asked."""
+        return self._request is None and all(feed.due > 0.0 for feed in self._feeds)
+
     def start(self) -> None:
         """Begin to poll; what is due is asked at once."""
         if self._loop is None:

@@ -25,7 +25,9 @@ class AttemptsTable(Table[Attempt]):
         self._attempts: Sequence[Attempt] = ()
         self._task_worker = ""
         self._span: tuple[datetime, datetime] | None = None
-        self._columns = self._make_columns()
+        self._by: Column[Attempt] = Column("WORKER", 10, _worker, 3, 1, 16)
+        self._all = self._make_columns()
+        self._columns: Sequence[Column[Attempt]] = self._all
 
     @property
     def attempts(self) -> Sequence[Attempt]:
@@ -37,6 +39,8 @@ class AttemptsTable(Table[Attempt]):
         at_last = self.cursor >= self.count - 1
         self._attempts = attempts
         self._task_worker = worker_name
+        named = any(attempt.worker_name for attempt in attempts)
+        self._columns = self._all if named else [one for one in self._all if one is not self._by]
         if at_last:
             self.cursor = max(self.count - 1, 0)
         self.keep_in_view()
@@ -82,7 +86,7 @@ class AttemptsTable(Table[Attempt]):
             Column("TOOK", 6, lambda one, _: (self._took(one), ""), right=True),
             Column("STARTED", 12, lambda one, _: (self._started(one), "")),
             Column("AGE", 5, lambda one, _: (figures.age(one.started_at, view.now()), "dim"), 2),
-            Column("WORKER", 10, lambda one, _: (one_line(one.worker_name or ""), ""), 3, 1, 16),
+            self._by,
             Column("WHEN", 12, self._bar, 1, 2, 60),
             Column("ERROR", 20, _error, grow=3),
         )
@@ -124,6 +128,10 @@ class AttemptsTable(Table[Attempt]):
         length = max(1, min(stop, width - 1) - begin + 1)
         state = self.state(attempt)
         return " " * begin + "━" * length, "overdue" if state == NO_REPORT else tone(state)
+
+
+def _worker(attempt: Attempt, _: int) -> tuple[str, str]:
+    return one_line(attempt.worker_name or ""), ""
 
 
 def _error(attempt: Attempt, _: int) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from asynqhub_tui.models import (
 )
 from asynqhub_tui.polling import PollState
 from asynqhub_tui.repository import HubInfo
-from asynqhub_tui.text import one_line
+from asynqhub_tui.text import fit_ends, one_line
 from asynqhub_tui.widgets.canvas import Canvas, Line, Piece, spread, width_of
 from asynqhub_tui.widgets.states import tone
 
@@ -62,31 +62,33 @@ class Header(Canvas):
         if width >= WIDE:
             shown = [piece for pair in counts for piece in pair]
             right = _charts(state.hours) if state.hours else []
+            identity = self._identity(width - width_of(shown) - 3)
             return [
-                Line(spread(self._identity(), [*shown, Piece(" ")], width)),
+                Line(spread(identity, [*shown, Piece(" ")], width)),
                 Line(spread(tabs, [*right, Piece(" ")], width)),
             ]
         shown = _most_urgent(counts, width - width_of(tabs) - 2)
         return [
-            Line(spread(self._identity(), [Piece(" ")], width)),
+            Line(spread(self._identity(width - 3), [Piece(" ")], width)),
             Line(spread(tabs, [*shown, Piece(" ")], width)),
         ]
 
-    def _identity(self) -> list[Piece]:
+    def _identity(self, room: int) -> list[Piece]:
+        """Which installation, and how fresh; the place gives way where there is little room."""
         state = self._state
-        pieces = [Piece(" asynqhub", "title")]
+        head = [Piece(" asynqhub", "title")]
         if state.profile:
-            pieces += [Piece("  "), Piece(f" {one_line(state.profile)} ", "profile")]
+            head += [Piece("  "), Piece(f" {one_line(state.profile)} ", "profile")]
         if state.info is None:
-            return [*pieces, Piece("  "), Piece("◌ connecting", "dim")]
+            return [*head, Piece("  "), Piece("◌ connecting", "dim")]
         info = state.info
+        tail = [Piece("  "), Piece("READ-ONLY", "warn")] if info.read_only else []
+        tail += [Piece("  "), *_freshness(state.poll)]
         if info.demo:
-            pieces += [Piece("  "), Piece(" DEMO ", "demo")]
-        else:
-            pieces += [Piece("  "), Piece(info.backend, "dim"), Piece(f" {one_line(info.place)}")]
-        if info.read_only:
-            pieces += [Piece("  "), Piece("READ-ONLY", "warn")]
-        return [*pieces, Piece("  "), *_freshness(state.poll)]
+            return [*head, Piece("  "), Piece(" DEMO ", "demo"), *tail]
+        head += [Piece("  "), Piece(f"{info.backend} ", "dim")]
+        left = max(room - width_of(head) - width_of(tail), 8)
+        return [*head, Piece(fit_ends(one_line(info.place), left)), *tail]
 
     def _tabs(self) -> list[Piece]:
         pieces = [Piece(" ")]

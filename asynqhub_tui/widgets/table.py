@@ -18,8 +18,8 @@ from asynqhub_tui.widgets.canvas import Canvas, Line, Piece
 
 R = TypeVar("R")
 
-MARGIN = 2
-"""Cells in front of every row: the marks of the cursor and of a marked row."""
+MARGIN = 3
+"""Cells in front of every row: the signs of the cursor and of a mark, and a blank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ class Table(Canvas, Generic[R]):
         marked = self.marked(row)
         pieces = [
             Piece("▌" if here and self.active else " ", "accent"),
-            Piece("◆" if marked else " ", "accent"),
+            Piece("◆ " if marked else "  ", "accent"),
             *self.pieces(row),
         ]
         if here:

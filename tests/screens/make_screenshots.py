@@ -1,0 +1,88 @@
+"""Draw screenshots/ from the demo as it is when it opens: `python -m tests.screens.make_screenshots`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from asynqhub_tui import terminal
+
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.pilot import Pilot
+
+FOLDER = Path(__file__).parents[2] / "screenshots"
+NOW = datetime.now(UTC)
+"""The stores take the time of their own clock for what is of now, so this cannot be another."""
+
+SHOTS: Sequence[tuple[str, tuple[int, int], Sequence[str]]] = (
+    ("tasks", (120, 32), ("j", "j", "j", "space", "j", "space", "j")),
+    ("tasks-wide", (180, 44), ("s", "j", "j", "j")),
+    ("tasks-light", (120, 32), ("T", "s", "j")),
+    ("task", (120, 32), ("s", "j", "enter")),
+    ("workers", (120, 32), ("3", "w", "j")),
+    ("delete-worker", (100, 26), ("3", "j", "D")),
+    ("help", (120, 32), ("question_mark",)),
+)
+"""Name, size, and the keys that lead there."""
+
+
+async def draw(name: str, size: tuple[int, int], keys: Sequence[str]) -> None:
+    """Draw one screen of the demo's database, which lies in the working directory."""
+    from asynqhub_tui.app import AsynqHubApp
+    from asynqhub_tui.backends import Target, sqlite
+    from asynqhub_tui.repository import Hub
+    from asynqhub_tui.settings import Settings
+    from asynqhub_tui.view import View
+
+    async def opener(target: Target) -> Hub:
+        hub = await sqlite.open_hub(Target("sqlite", SecretStr("demo.db")))
+        hub.info = replace(hub.info, place="demo", demo=True)
+        return hub
+
+    app = AsynqHubApp(Settings(), view=View(clock=lambda: NOW), opener=opener)
+    async with app.run_test(size=size) as pilot:
+        for key in ("", *keys):
+            if key:
+                await pilot.press(key)
+            await settle(app, pilot)
+        svg = app.export_screenshot(title="asynqhub-tui")
+    (FOLDER / f"{name}.svg").write_text(svg, encoding="utf-8")
+
+
+async def settle(app: App[None], pilot: Pilot[None]) -> None:
+    """Wait until every feed of the screen has answered and the screen rests."""
+    from asynqhub_tui.screens.base import HubScreen
+
+    while True:
+        await pilot.pause(0.3)
+        screen = app.screen
+        poller = screen.poller if isinstance(screen, HubScreen) else None
+        if not isinstance(screen, HubScreen) or (poller is not None and poller.rests):
+            return
+
+
+def main() -> None:
+    """Draw them all."""
+    terminal.prepare(os.environ)
+    from asynqhub_tui.demo import build
+
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        build(Path("demo.db"), now=NOW)
+        for name, size, keys in SHOTS:
+            asyncio.run(draw(name, size, keys))
+            print(f"screenshots/{name}.svg")
+
+
+if __name__ == "__main__":
+    main()
