@@ -41,6 +41,11 @@ With --json: the task as `tasks --json` has it, its payload as the store holds
 it, and attempts, newest first, an attempt's two rows folded into one.
 """
 
+_RESTORE_EPILOG = """\
+Its tasks do not come back, and a worker of that name that is there is left alone. --json writes
+outcome and messages.
+"""
+
 _DELETE_EPILOG = """\
 Before anything is done, what hangs on the worker is shown and its name must be
 typed. Its row is saved to a restore file. A worker with tasks is refused.
@@ -129,7 +134,9 @@ def parser() -> argparse.ArgumentParser:
         const="disable",
         help="disable it instead; its row and its tasks stay",
     )
-    for one in (tasks, task, workers, worker, delete):
+    back = _command(commands, "restore-worker", "put a deleted worker's row back", _RESTORE_EPILOG)
+    back.add_argument("file", metavar="FILE", help="the restore file that the deletion named")
+    for one in (tasks, task, workers, worker, delete, back):
         one.add_argument("--json", action="store_true", help="write JSON")
     return top
 

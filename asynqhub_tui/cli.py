@@ -94,7 +94,7 @@ def _dashboard(settings: Settings) -> int:
 
 async def _answer(args: argparse.Namespace, settings: Settings) -> int:
     from asynqhub_tui.backends import open_hub
-    from asynqhub_tui.headless import delete, frame, tasks, workers
+    from asynqhub_tui.headless import delete, frame, restoring, tasks, workers
     from asynqhub_tui.models import Window
     from asynqhub_tui.repository import HubError, Order
     from asynqhub_tui.view import View
@@ -126,6 +126,8 @@ async def _answer(args: argparse.Namespace, settings: Settings) -> int:
             return await delete.run(
                 hub, view, args.name, delete.Deed(args.deed), yes=args.yes, json=args.json
             )
+        if args.command == "restore-worker":
+            return await restoring.run(hub, Path(args.file), json=args.json)
         width = shutil.get_terminal_size((80, 24)).columns
         return await frame.show_overview(hub, view, profile=settings.profile, width=width)
 

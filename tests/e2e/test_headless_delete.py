@@ -201,3 +201,20 @@ def test_ctrl_c_at_the_question_does_nothing(store: Path) -> None:
     code, _, err = asked.end()
     assert (code, err) == (cli.INTERRUPTED, "")
     assert "idle" in workers(store)
+
+
+def test_a_deleted_worker_comes_back_from_its_restore_file(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dsn = ["--dsn", str(store)]
+    assert cli.run(["delete-worker", "idle", "--yes", "--json", *dsn]) == cli.OK
+    file = json.loads(capsys.readouterr().out)["restore_file"]
+    assert workers(store) == {"busy": True}
+
+    assert cli.run(["restore-worker", file, *dsn]) == cli.OK
+    assert workers(store) == {"busy": True, "idle": True}
+    assert "idle is back" in capsys.readouterr().out
+
+    assert cli.run(["restore-worker", file, *dsn]) == cli.REFUSED
+    assert "already" in capsys.readouterr().err
+    assert cli.run(["restore-worker", f"{file}.gone", *dsn]) == cli.NOT_FOUND

@@ -1,4 +1,4 @@
-"""Draw screenshots/ from the demo as it is when it opens: `python -m tests.screens.make_screenshots`."""
+"""Draw screenshots/ from the demo: `python -m tests.screens.make_screenshots`."""
 
 from __future__ import annotations
 
