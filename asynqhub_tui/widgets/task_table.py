@@ -190,7 +190,7 @@ class TaskTable(Table[Task]):
         return (
             Column("STATUS", 10, lambda task, _: self._status(task)),
             Column("TASK", 9, _task_id, grow=3, most=32),
-            Column("WORKER", 10, lambda task, _: (one_line(task.worker_name), ""), 4, 1, 16),
+            Column("WORKER", 12, lambda task, _: (one_line(task.worker_name), ""), 4, 1, 16),
             Column("QUEUE", 11, lambda task, _: (queue_parts(task)[0], ""), 1, 1, 18),
             Column("PRIO", 8, lambda task, _: (queue_parts(task)[1], "dim"), 6),
             Column("TRY", 4, lambda task, _: (tries(task, view.max_attempts(task)), ""), 5),
