@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import itertools
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -43,7 +44,7 @@ _SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "autovacuum": "off",
-    "log_statement": "none",
+    "log_connections": "on",
     # Neither UTC nor the machine's zone: a time that is read without its zone shows.
     "timezone": "Asia/Kathmandu",
 }
@@ -146,6 +147,12 @@ class PostgresServer:
         """Remove a database that `create_database` made, and end the sessions on it."""
         name = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
         self._admin(sql.SQL("DROP DATABASE {} WITH (FORCE)"), str(name))
+
+    def connections(self, dsn: str) -> int:
+        """Return how many connections to a database there have been so far."""
+        name = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
+        log = (self.folder / "log").read_text(errors="replace")
+        return len(re.findall(rf"connection authorized: .* database={name} ", log + " "))
 
     def _admin(self, statement: sql.SQL, *names: str) -> None:
         with psycopg.connect(self.socket_dsn("postgres"), autocommit=True) as connection:
