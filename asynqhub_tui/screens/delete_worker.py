@@ -118,7 +118,7 @@ class DeleteWorkerScreen(Screen[bool]):
         field = self.query_one(Input)
         field.value = ""
         field.display = True
-        field.focus()
+        self.set_focus(field)
         self._show()
 
     def _work(self, stage: Stage) -> None:

@@ -133,7 +133,7 @@ class FilterLine(Horizontal):
         field.value = f"{text} " if text else ""
         field.display = True
         self.query_one(Ends).display = False
-        field.focus()
+        self.screen.set_focus(field)  # at once: the next key may be there already
         field.cursor_position = len(field.value)
 
     def close(self) -> None:

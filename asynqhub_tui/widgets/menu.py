@@ -53,7 +53,7 @@ class Menu(Canvas, can_focus=True):
         self._cursor = cursor
         self.styles.height = min(len(choices), MOST_ROWS) + 1
         self.display = True
-        self.focus()
+        self.screen.set_focus(self)  # at once: the next key may be there already
         self.redraw()
 
     def close(self) -> None:
