@@ -93,8 +93,9 @@ async def purge(
     """Delete the worker's tasks and attempts in batches, and yield the totals after each.
 
     They cannot be restored; the worker's row, which stays, is saved to a restore file first.
-    Closing the generator, or cancelling it, stops between two batches. Raises Refused as `delete`,
-    and what the store raises; what was deleted until then is in the journal.
+    Closing the generator, or cancelling it, stops between two batches. At its first step it raises
+    Refused as `delete` does, and later what the store raises; what was deleted until then is in
+    the journal.
     """
     check_typed(typed_name, plan.name)
     check_writable(hub)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import multiprocessing
 import os
@@ -135,6 +136,50 @@ async def test_half_a_line_of_a_crash_costs_no_other_entry(tmp_path: Path) -> No
     intact, torn, *after = journal.path.read_bytes().splitlines(keepends=True)
     assert (intact + torn)[:-1] == whole[:-20]
     assert [json.loads(line)["target"] for line in after] == ["worker-2", "worker-2"]
+
+
+async def test_an_entry_waits_for_the_one_that_another_process_writes(tmp_path: Path) -> None:
+    journal = journal_in(tmp_path)
+
+    async def act() -> None:
+        async with journal.action("delete_worker", "worker-1", {}):
+            pass
+
+    file = os.open(journal.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    os.write(file, b'{"target": ')
+    acting = asyncio.create_task(act())
+    # Long enough for a writer that does not wait to be caught; one that waits always passes.
+    await asyncio.wait({acting}, timeout=0.1)
+    os.write(file, b'"worker-0"}\n')
+    os.close(file)
+    await acting
+    assert [entry["target"] for entry in entries(journal)] == ["worker-0", "worker-1", "worker-1"]
+
+
+async def test_an_action_that_is_given_up_before_it_begins_says_so(tmp_path: Path) -> None:
+    journal = journal_in(tmp_path)
+    begun = False
+
+    async def act() -> None:
+        nonlocal begun
+        async with journal.action("delete_worker", "worker-1", {}):
+            begun = True
+
+    file = os.open(journal.path, os.O_WRONLY | os.O_CREAT)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    acting = asyncio.create_task(act())
+    await asyncio.sleep(0)
+    acting.cancel()
+    await asyncio.sleep(0)
+    os.close(file)
+    with pytest.raises(asyncio.CancelledError):
+        await acting
+    assert not begun
+    assert [(e["phase"], e["outcome"]) for e in entries(journal)] == [
+        ("intent", None),
+        ("outcome", "cancelled"),
+    ]
 
 
 def _write_many(folder: Path, target: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import stat
+import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -297,6 +298,20 @@ async def test_a_purge_that_is_stopped_keeps_the_rest(
     outcome = entries(journal)[-1]
     assert (outcome["outcome"], outcome["details"]) == ("cancelled", {"tasks": 500, "attempts": 0})
     assert (await hub.tasks.count_tasks(TaskFilter())).value == 1
+
+
+async def test_a_stopped_purge_leaves_no_generator_of_the_store_behind(
+    hub: Hub, journal: Journal, folder: Path
+) -> None:
+    await add_tasks(hub, 1)
+    abandoned: list[object] = []
+    plan = await plan_of(hub)
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(finalizer=abandoned.append)
+    async with aclosing(purge(hub, plan, NAME, journal, folder)) as batches:
+        await anext(batches)
+    sys.set_asyncgen_hooks(*hooks)
+    assert abandoned == []
 
 
 async def test_a_purge_that_fails_is_journalled_with_what_it_did(

@@ -300,6 +300,19 @@ def test_what_a_lock_held_up_happens_later(make: Make) -> None:
     assert held.rows(counts) == free.rows(counts)
 
 
+def test_what_failed_halfway_happens_later(sample: Sample) -> None:
+    opened = sample.open_attempts()
+    sample.rows("ALTER TABLE task_attempt RENAME TO away")
+    sample.pass_time(timedelta(seconds=40), timedelta(seconds=40))
+    sample.rows("ALTER TABLE away RENAME TO task_attempt")
+    assert sample.number("SELECT count(*) FROM task") == SMALL
+    assert sample.open_attempts() == opened
+    sample.pass_time(timedelta(seconds=1))
+    assert sample.number("SELECT count(*) FROM task") > SMALL
+    assert len(opened - sample.open_attempts()) == 5
+    check_rows(sample)
+
+
 def test_after_a_long_pause_it_does_not_make_up_for_all_of_it(sample: Sample) -> None:
     sample.pass_time(timedelta(days=3), timedelta(days=3))
     assert 0 < sample.number("SELECT count(*) FROM task") - SMALL < 300
