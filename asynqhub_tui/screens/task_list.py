@@ -52,7 +52,6 @@ class TaskList:
         self._idle = idle
         self._painted = painted
         self._mark: object | None = None
-        self._shown: frozenset[str] = frozenset()
         self._anew = True
         self._paging = False
 
@@ -93,9 +92,7 @@ class TaskList:
         window = self._table.window
         if self._anew or not window.loaded or (not window.rows and window.searched_to is None):
             return _News(page=await tasks.list_tasks(self.filter, limit=PAGE_ROWS))
-        shown = frozenset(self._table.ids_in_view())
-        changes = await tasks.changes(sorted(shown), self._mark if shown == self._shown else None)
-        self._shown = shown
+        changes = await tasks.changes(self._table.ids_in_view(), self._mark)
         newer = None
         if window.at_top and window.first is not None:
             newer = await tasks.list_tasks(self.filter, before=window.first, limit=PAGE_ROWS)
