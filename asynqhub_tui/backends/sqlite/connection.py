@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from asynqhub_tui.backends.sqlite.errors import DRIVER_ERRORS, translate
+from asynqhub_tui.backends.sqlite.errors import DRIVER_ERRORS, closed, translate
 from asynqhub_tui.backends.sqlite.rows import Row
 from asynqhub_tui.repository import HubError, Unavailable
 
@@ -109,6 +109,9 @@ class Session:
         session = cls(connection, place)
         try:
             await session.execute("PRAGMA foreign_keys = ON")
+            # In write-ahead mode this loses no consistency, and the last commits only when the
+            # machine itself fails.
+            await session.execute("PRAGMA synchronous = NORMAL")
             await session.execute(f"PRAGMA query_only = {'ON' if query_only else 'OFF'}")
         except BaseException:
             await session.close()
@@ -157,5 +160,5 @@ class Session:
     async def _mine(self) -> AsyncIterator[Statements]:
         async with self._turn:
             if self._closed:
-                raise Unavailable(f"The SQLite file {self._place} has been closed.")
+                raise closed(self._place)
             yield self._statements

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from asynqhub_tui.backends.sqlite.connection import Session, Statements
+from asynqhub_tui.backends.sqlite.errors import closed
 from asynqhub_tui.backends.sqlite.location import MEMORY, check_readable, shown
 from asynqhub_tui.backends.sqlite.rows import Row
 from asynqhub_tui.backends.sqlite.schema import COLUMNS_QUERY, TABLES, create, difference
@@ -35,6 +36,7 @@ class Database:
         self._folder = folder
         self._writer: Session | None = None
         self._opening = asyncio.Lock()
+        self._closed = False
 
     @classmethod
     async def open(cls, path: Path | None, *, read_only: bool) -> Database:
@@ -93,6 +95,7 @@ class Database:
     async def close(self) -> None:
         """Close both connections, and remove a temporary store. A second call does nothing."""
         async with self._opening:
+            self._closed = True
             if self._writer is not None:
                 await self._writer.close()
             await self._reader.close()
@@ -105,6 +108,8 @@ class Database:
                 f"{self.place} is open read-only.", hint="Start without read-only to change it."
             )
         async with self._opening:
+            if self._closed:
+                raise closed(self.place)
             if self._writer is None:
                 self._writer = await Session.open(
                     self._path, self.place, mode="rw", query_only=False

@@ -46,3 +46,8 @@ def translate(error: Exception, place: str) -> HubError:
                 f"The SQLite file {place} is not Asynq-Hub's ({error}).", hint="Check the path."
             )
     return Unavailable(f"The SQLite file {place} cannot be read or written ({error}).")
+
+
+def closed(place: str) -> Unavailable:
+    """Return the error for a call on an installation that has been closed."""
+    return Unavailable(f"The SQLite file {place} has been closed.", hint="Open it again.")

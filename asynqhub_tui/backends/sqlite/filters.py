@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -54,9 +54,14 @@ class Where:
     state: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
 
-    def sql(self) -> str:
-        """Write `rows` as one condition."""
-        return " AND ".join(self.rows) or "1"
+    def sql(self, *, state: bool = True) -> str:
+        """Write it as one condition, or only what the rows tell."""
+        parts = [*self.rows, self.state] if state and self.state is not None else self.rows
+        return " AND ".join(parts) or "1"
+
+    def narrowed(self, row: str, **parameters: object) -> Where:
+        """Return the condition that this and `row` hold; `row` binds `parameters`."""
+        return replace(self, rows=[*self.rows, row], parameters=self.parameters | parameters)
 
     def any_of(self, column: str, name: str, values: Sequence[str]) -> str:
         """Write that `column` is one of `values`, which are bound under `name` and a number."""

@@ -32,10 +32,10 @@ async def read_page(database: Database, stretch: Stretch) -> Page:
     """Read one page, newest first."""
     columns = f"{names(LISTED, 't')}, {names(ATTEMPT_COLUMNS, 'a')}"
     async with database.snapshot() as statements:
-        rows = await stretch.read(statements, columns, _NEWEST)
-        places = list(dict.fromkeys(row[:2] for row in rows))
-        more = len(places) > stretch.limit
-        stop = None if more else await stretch.cut_short(statements)
+        rows, bound = await stretch.read(statements, columns, _NEWEST, then="a.id")
+    places = list(dict.fromkeys(row[:2] for row in rows))
+    more = len(places) > stretch.limit
+    stop = None if more else bound
     places = places[: stretch.limit]
     tasks = _tasks((row[2:] for row in rows), LISTED)[: stretch.limit]
     cursors = [stretch.cursor_at(*place) for place in places]

@@ -67,8 +67,8 @@ INDEXES = {
     "task_status_updated": "task(status, updated_at, id)",
     "task_queue_updated": "task(queue, updated_at, id)",
     # Only unfinished tasks can be running or overdue, and they are few.
-    "task_unfinished": "task(updated_at, id) WHERE status <> 'success'",
-    "task_worker_unfinished": "task(worker_name, created_at, id) WHERE status <> 'success'",
+    "task_unfinished": "task(updated_at, id, status) WHERE status <> 'success'",
+    "task_worker_unfinished": "task(worker_name, created_at, id, status) WHERE status <> 'success'",
     "attempt_newest": "task_attempt(task_id, started_at, attempt, status)",
     "attempt_started": "task_attempt(started_at)",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from asynqhub_tui.backends.sqlite.connection import Statements
@@ -36,12 +36,6 @@ async def condition(database: Database, filter: TaskFilter) -> Where:
     return where(filter, workers, datetime.now(UTC))
 
 
-def scanned(found: Where, sort: str) -> str:
-    """Write the query of the rows that a search by state looks at, as far as it needs them."""
-    return f"""SELECT t.id, t.task_id, t.worker_name, t.status, t.created_at, t.updated_at
-        FROM task t WHERE {found.sql()} {sort} LIMIT {SCAN_ROWS}"""
-
-
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """A part of a list: `limit` rows from a cursor, or from one of its ends, on."""
@@ -53,60 +47,63 @@ class Stretch:
     upwards: bool = False
     offset: int = 0
 
-    @property
-    def at(self) -> str:
-        """The column of the order."""
-        return f"{self.order.value}_at"
+    async def read(
+        self, statements: Statements, columns: str, joins: str = "", then: str = ""
+    ) -> tuple[list[Row], Cursor | None]:
+        """Read `columns` of the tasks `t`, joined with `joins`, one task more than `limit` if
+        there is one. Every row begins with the task's time and id. Rows of one task are ordered by
+        `then`.
 
-    def sort(self, alias: str) -> str:
-        """Write the order in which rows are read, which is newest first unless `upwards`."""
-        way = "ASC" if self.upwards else "DESC"
-        return f"ORDER BY {alias}.{self.at} {way}, {alias}.id {way}"
+        The cursor is where a search by state ends at its bound, None where there is no bound.
+        """
+        found, end = await search(statements, self._beyond(), self.order, upwards=self.upwards)
+        rows = await statements.fetch(
+            f"""WITH page AS (
+                SELECT t.id, t.{self.order}_at AS at FROM task t WHERE {found.sql()}
+                {_sort("t", f"{self.order}_at", self.upwards)} LIMIT :limit OFFSET :offset)
+            SELECT page.at, page.id, {columns} FROM page JOIN task t ON t.id = page.id {joins}
+            {_sort("page", "at", self.upwards)}{f", {then}" if then else ""}""",
+            found.parameters | {"limit": self.limit + 1, "offset": self.offset},
+        )
+        return rows, end
 
     def cursor_at(self, at: int, tie: int) -> Cursor:
         """Return the cursor of a row, given by its time and id."""
         return Cursor(self.order, moment(at), tie)
 
-    async def read(self, statements: Statements, columns: str, joins: str = "") -> list[Row]:
-        """Read `columns` of the tasks `t`, joined with `joins`, one row more than `limit` if there
-        is one. Every row begins with the task's time and id.
-        """
-        found = self._beyond()
-        sql = f"""
-            WITH page AS ({self._selection(found)} LIMIT :limit OFFSET :offset)
-            SELECT page.{self.at}, page.id, {columns}
-            FROM page JOIN task t ON t.id = page.id {joins}
-            {self.sort("page")}"""
-        if joins:
-            sql += ", a.id"
-        parameters = {"limit": self.limit + 1, "offset": self.offset}
-        return await statements.fetch(sql, found.parameters | parameters)
-
-    async def cut_short(self, statements: Statements) -> Cursor | None:
-        """Return where a search by state that came to its bound ended, None for any other."""
-        if self.found.state is None:
-            return None
-        found = self._beyond()
-        last = await statements.fetch(
-            f"""SELECT t.{self.at}, t.id FROM task t WHERE {found.sql()} {self.sort("t")}
-            LIMIT 1 OFFSET {SCAN_ROWS - 1}""",
-            found.parameters,
-        )
-        return self.cursor_at(*last[0]) if last else None
-
-    def _selection(self, found: Where) -> str:
-        source = f"task t WHERE {found.sql()}"
-        if found.state is not None:
-            source = f"({scanned(found, self.sort('t'))}) t WHERE {found.state}"
-        return f"SELECT t.id, t.{self.at} FROM {source} {self.sort('t')}"
-
     def _beyond(self) -> Where:
         if self.cursor is None:
             return self.found
         sign = ">" if self.upwards else "<"
-        return replace(
-            self.found,
-            rows=[*self.found.rows, f"(t.{self.at}, t.id) {sign} (:at, :tie)"],
-            parameters=self.found.parameters
-            | {"at": micros(self.cursor.at), "tie": self.cursor.tie},
+        return self.found.narrowed(
+            f"(t.{self.order}_at, t.id) {sign} (:at, :tie)",
+            at=micros(self.cursor.at),
+            tie=self.cursor.tie,
         )
+
+
+async def search(
+    statements: Statements, found: Where, order: Order, *, upwards: bool = False
+) -> tuple[Where, Cursor | None]:
+    """Return `found` within the bound of a search by state, and the last row within it.
+
+    None where nothing lies beyond the bound, and always where no state is asked for.
+    """
+    if found.state is None:
+        return found, None
+    last = await statements.fetch(
+        f"""SELECT t.{order}_at, t.id FROM task t WHERE {found.sql(state=False)}
+        {_sort("t", f"{order}_at", upwards)} LIMIT 2 OFFSET {SCAN_ROWS - 1}""",
+        found.parameters,
+    )
+    if len(last) < 2:
+        return found, None
+    at, tie = last[0]
+    sign = "<=" if upwards else ">="
+    within = found.narrowed(f"(t.{order}_at, t.id) {sign} (:end, :end_tie)", end=at, end_tie=tie)
+    return within, Cursor(order, moment(at), tie)
+
+
+def _sort(alias: str, column: str, upwards: bool) -> str:
+    way = "ASC" if upwards else "DESC"
+    return f"ORDER BY {alias}.{column} {way}, {alias}.id {way}"
