@@ -148,7 +148,12 @@ class TaskRef(Model):
 
 
 class QueueGroup(Model):
-    """A group of queues of a worker; `priorities` maps a priority's name to its weight."""
+    """A group of queues of a worker; `priorities` maps a priority's name to its weight.
+
+    What else the row says of a group is kept, so that writing the worker back loses nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     name: str
     concurrency: int = 0
@@ -174,11 +179,11 @@ def _queue_group(item: object) -> QueueGroup | None:
         return None
     priorities = item.get("priorities")
     weights = priorities.items() if isinstance(priorities, dict) else ()
-    return QueueGroup(
-        name=item["name"],
-        concurrency=_int(item.get("concurrency")),
-        priorities={str(name): _int(weight) for name, weight in weights},
-    )
+    known = {
+        "concurrency": _int(item.get("concurrency")),
+        "priorities": {str(name): _int(weight) for name, weight in weights},
+    }
+    return QueueGroup.model_validate({**item, **known})
 
 
 def _int(value: Any) -> int:

@@ -145,25 +145,25 @@ class DeleteWorkerScreen(Screen[bool]):
             return
         if self._stage is Stage.CONFIRM_DELETE:
             self._work(Stage.WORKING)
-            self.run_worker(self._delete(self._plan))
+            self.run_worker(self._delete(self._plan, event.value))
         elif self._stage is Stage.CONFIRM_PURGE:
             self._progress = PurgeProgress()
             self._work(Stage.PURGING)
-            self._purging = self.run_worker(self._purge(self._plan))
+            self._purging = self.run_worker(self._purge(self._plan, event.value))
 
-    async def _delete(self, plan: DeletionPlan) -> None:
+    async def _delete(self, plan: DeletionPlan, typed: str) -> None:
         journal = Journal.of(self._hub.info)
         try:
-            report = await delete(self._hub, plan, self._worker_name, journal, default_folder())
+            report = await delete(self._hub, plan, typed, journal, default_folder())
         except HubError as error:
             self._tell(error)
             return
         self._changed |= report.done
         self._tell(report)
 
-    async def _purge(self, plan: DeletionPlan) -> None:
+    async def _purge(self, plan: DeletionPlan, typed: str) -> None:
         journal = Journal.of(self._hub.info)
-        batches = purge(self._hub, plan, self._worker_name, journal, default_folder())
+        batches = purge(self._hub, plan, typed, journal, default_folder())
         try:
             async with contextlib.aclosing(batches):
                 async for self._progress in batches:
@@ -247,7 +247,8 @@ class DeleteWorkerScreen(Screen[bool]):
 
     def _facts(self, plan: DeletionPlan) -> list[Line]:
         usage, view = plan.usage, self._session.view
-        beat = figures.span(plan.heartbeat_age) + " ago" if plan.heartbeat_age else "none"
+        age = plan.heartbeat_age
+        beat = "none" if age is None else f"{figures.span(age)} ago"
         last = view.full_moment(usage.last_attempt_at)
         facts = (
             ("tasks", figures.count(usage.tasks)),

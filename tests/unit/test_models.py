@@ -143,3 +143,16 @@ def test_windows() -> None:
 
 def test_an_hour_is_written_as_asynq_hub_does() -> None:
     assert TimeSeriesStats(hour=NOW).model_dump()["hour"] == "2026-11-23 14:00"
+
+
+def test_what_else_a_queue_group_says_is_written_back() -> None:
+    worker = WorkerConfig.model_validate(
+        {"worker_name": "w", "queue_groups": '[{"name": "a", "label": {"team": "x"}}]'}
+    )
+    [group] = worker.queue_groups
+    assert group.model_dump(mode="json") == {
+        "name": "a",
+        "concurrency": 0,
+        "priorities": {},
+        "label": {"team": "x"},
+    }
