@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip
+INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
@@ -11,14 +12,21 @@ READY := $(VENV)/.ready
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml constraints.txt Makefile
+$(VENV)/.python: Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "asynqhub-tui needs Python 3.11 or newer (PYTHON=/path/to/python3)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(INSTALLED): $(VENV)/.python pyproject.toml constraints.txt
+	@$(PIP) install --quiet --editable .
+	@touch $@
+
+$(READY): $(INSTALLED)
 	@$(PIP) install --quiet --editable '.[test,lint]'
 	@touch $@
 
-run: $(READY) ## open the dashboard on the embedded demo (ARGS="--backend postgres" for another)
+run: $(INSTALLED) ## open the dashboard on the embedded demo (ARGS="--backend postgres" for another)
 	@$(BIN)/asynqhub-tui $(ARGS)
 
 test: $(READY) ## run every test, on real servers that it starts itself
