@@ -70,8 +70,11 @@ class Feed(Generic[T]):
 
     @property
     def seconds(self) -> float:
-        """How long an answer takes: the median of the last ones."""
-        return statistics.median(self._took) if self._took else 0.0
+        """How long an answer takes: the median of the last ones.
+
+        The first one alone tells nothing: it also waited for imports and for connections.
+        """
+        return statistics.median_low(self._took) if len(self._took) > 1 else 0.0
 
     def answered(self, seconds: float) -> None:
         """Take note of how long an answer took."""
