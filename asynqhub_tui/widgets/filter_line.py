@@ -78,8 +78,12 @@ class FilterInput(Input):
         self._at = len(self._history)
 
     def on_key(self, event: Key) -> None:
-        """Walk through the history, and complete with tab."""
-        if event.key in ("up", "down") and self._history:
+        """Walk through the history, complete with tab, and take what stands there on enter."""
+        if event.key == "enter":  # here and at once: what is typed behind it is no part of it
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Submitted(self, self.value))
+        elif event.key in ("up", "down") and self._history:
             event.stop()
             event.prevent_default()
             step = -1 if event.key == "up" else 1
