@@ -1,0 +1,28 @@
+"""`python -m tests.benchmarks`: measure, and print tables. Nothing here passes or fails."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from datetime import UTC, datetime
+
+from tests.benchmarks import postgres_buffers
+from tests.benchmarks.report import machine
+
+_PARTS = (postgres_buffers,)
+
+
+def main() -> None:
+    """Run every part and print its tables to standard output; progress goes to standard error."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--size", choices=("small", "large"), default="small")
+    size = parser.parse_args().size
+    print(f"# make bench SIZE={size}")
+    print(f"\n{machine()}; {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+    for part in _PARTS:
+        for table in asyncio.run(part.run(size)):
+            print(f"\n{table.text()}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

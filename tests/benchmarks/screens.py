@@ -1,0 +1,209 @@
+"""What the screens ask of a store, call by call, with the hub's own way to ask the same."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from asynqhub_tui.models import FAIL, FAILED_STATUSES, OVERDUE, RUNNING, Window
+from asynqhub_tui.repository import Cursor, TaskFilter, TaskStore, WorkerRepository
+from tests.benchmarks import hub_queries
+from tests.benchmarks.hub_queries import Statement
+
+STEADY, SCREEN = 400, 5_000
+"""Budgets of design.md in buffers: the task list's poll, and everything else that is not on a
+slower clock."""
+
+PAGE_ROWS = 100
+"""Rows of a page, as the task list asks for them."""
+
+VISIBLE_ROWS = 50
+
+PAGES_DOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One call, or the calls of one poll.
+
+    `budget` is in buffers, None for what runs on a slower clock. `hub` are the statements that
+    Asynq-Hub and its web UI send for the same, empty where they cannot answer it. `prepare` runs
+    before each call. `label` for the table.
+    """
+
+    what: str
+    budget: int | None
+    ask: Callable[[], Awaitable[Any]]
+    hub: Sequence[Statement] = ()
+    prepare: Callable[[], Awaitable[Any]] | None = None
+
+
+class SteadyList:
+    """A task list that is open at its top, and what each poll of it asks."""
+
+    def __init__(self, tasks: TaskStore, filter: TaskFilter, meanwhile: Callable[[], None]) -> None:
+        self._tasks = tasks
+        self._filter = filter
+        self._meanwhile = meanwhile
+        self._shown: list[str] = []
+        self._first: Cursor | None = None
+        self._mark: object | None = None
+
+    async def open(self) -> None:
+        """Read the first page, poll once, and let happen what happens between two polls."""
+        page = await self._tasks.list_tasks(self._filter, limit=PAGE_ROWS)
+        self._shown = sorted(task.task_id for task in page.tasks[:VISIBLE_ROWS])
+        self._first = page.first
+        self._mark = None
+        await self.poll()
+        self._meanwhile()
+
+    async def poll(self) -> None:
+        """Ask for changes in the visible rows, and for rows above the first."""
+        changes = await self._tasks.changes(self._shown, self._mark)
+        self._mark = changes.mark
+        if self._first is not None:
+            await self._tasks.list_tasks(self._filter, before=self._first, limit=PAGE_ROWS)
+
+
+class OpenTask:
+    """A task that is open, and what a poll of its screen asks when it has changed."""
+
+    def __init__(self, tasks: TaskStore, task_id: str) -> None:
+        self._tasks = tasks
+        self._id = task_id
+        self._mark: object | None = None
+
+    async def poll(self) -> None:
+        """Ask whether it has changed."""
+        self._mark = (await self._tasks.changes([self._id], self._mark)).mark
+
+    async def read(self) -> None:
+        """Read all of it."""
+        await self.poll()
+        await self._tasks.get_task(self._id)
+        await self._tasks.list_attempts(self._id)
+
+
+def filters(task_id: str) -> dict[str, TaskFilter]:
+    """Return the filters to measure, by what they are called; `task_id` is one of the newest."""
+    worker, queue = "worker-01", "worker-01:web:default"
+    return {
+        "status fail": TaskFilter(statuses=(FAIL,)),
+        "status failed (fail, dead)": TaskFilter(statuses=FAILED_STATUSES),
+        "worker, the largest": TaskFilter(worker_name=worker),
+        "worker, the smallest": TaskFilter(worker_name="worker-20"),
+        "worker + status fail": TaskFilter(worker_name=worker, statuses=(FAIL,)),
+        "queue": TaskFilter(queue=queue),
+        "queue group (60 queues)": TaskFilter(queue="web"),
+        "queue + status fail": TaskFilter(queue=queue, statuses=(FAIL,)),
+        "queue group + failed": TaskFilter(queue="batch", statuses=FAILED_STATUSES),
+        "since 1 h": TaskFilter(since=datetime.now(UTC) - timedelta(hours=1)),
+        "since 24 h + fail": TaskFilter(
+            since=datetime.now(UTC) - timedelta(hours=24), statuses=(FAIL,)
+        ),
+        "id prefix, 4 characters": TaskFilter(task_id=task_id[:4]),
+        "id prefix, 1 character": TaskFilter(task_id=task_id[:1]),
+        "running": TaskFilter(statuses=(RUNNING,)),
+        "overdue": TaskFilter(statuses=(OVERDUE,)),
+    }
+
+
+async def questions(
+    tasks: TaskStore, workers: WorkerRepository, busy: Callable[[], None]
+) -> list[Question]:
+    """Return what the screens ask; `busy` lets 20 of the newest tasks change."""
+    names = [worker.worker_name for worker in await workers.list()]
+    page = await tasks.list_tasks(TaskFilter(), limit=PAGE_ROWS)
+    task_id = page.tasks[0].task_id
+    asked = await _list(tasks, "all tasks", TaskFilter(), STEADY, busy)
+    asked.append(Question("all tasks: counts by status", None, tasks.status_counts))
+    for name, filter in filters(task_id).items():
+        asked += await _list(tasks, name, filter, SCREEN, None)
+    failed = TaskFilter(worker_name=names[0], statuses=FAILED_STATUSES)
+    asked.append(Question("worker: counts by status", None, lambda: tasks.status_counts(failed)))
+    one = OpenTask(tasks, task_id)
+    asked += [
+        Question("task: opened", SCREEN, one.read, hub_queries.task(task_id)),
+        Question("task: poll, unchanged", SCREEN, one.poll, hub_queries.task(task_id), one.poll),
+        Question("workers: list", SCREEN, workers.list, hub_queries.workers()),
+    ]
+    for window in Window:
+        asked.append(_figures(tasks, window, names))
+    for hours in (2, 24):
+        asked.append(_hours(tasks, hours, names))
+    return asked
+
+
+def _figures(tasks: TaskStore, window: Window, workers: Sequence[str]) -> Question:
+    # Asynq-Hub knows no window: it answers for all time, worker by worker.
+    asked = [one for name in workers for one in hub_queries.statistics(name)]
+    return Question(
+        f"workers: figures of {window}",
+        None,
+        lambda: tasks.fleet_stats(window),
+        asked if window is Window.ALL else (),
+    )
+
+
+def _hours(tasks: TaskStore, hours: int, workers: Sequence[str]) -> Question:
+    asked = [hub_queries.series(name, hours) for name in workers]
+    return Question(
+        f"workers: hours of attempts, {hours}", None, lambda: tasks.fleet_series(hours), asked
+    )
+
+
+async def _list(
+    tasks: TaskStore, name: str, filter: TaskFilter, poll: int, busy: Callable[[], None] | None
+) -> list[Question]:
+    cursor: Cursor | None = None
+    for _ in range(PAGES_DOWN):
+        page = await tasks.list_tasks(filter, limit=PAGE_ROWS, after=cursor)
+        if not page.more:
+            break
+        cursor = page.last
+    still = SteadyList(tasks, filter, lambda: None)
+    asked = [
+        Question(
+            f"{name}: first page",
+            SCREEN,
+            lambda: tasks.list_tasks(filter, limit=PAGE_ROWS),
+            hub_queries.page(filter),
+        ),
+        Question(
+            f"{name}: page by cursor",
+            SCREEN,
+            lambda: tasks.list_tasks(filter, limit=PAGE_ROWS, after=cursor),
+            hub_queries.page(filter, number=PAGES_DOWN * PAGE_ROWS // hub_queries.PAGE_ROWS),
+        ),
+        Question(
+            f"{name}: last page",
+            SCREEN,
+            lambda: tasks.list_tasks(filter, limit=PAGE_ROWS, from_end=True),
+        ),
+        Question(
+            f"{name}: poll, nothing new", poll, still.poll, hub_queries.page(filter), still.open
+        ),
+    ]
+    if busy is not None:
+        changing = SteadyList(tasks, filter, busy)
+        asked.append(
+            Question(
+                f"{name}: poll, 20 tasks changed",
+                poll,
+                changing.poll,
+                hub_queries.page(filter),
+                changing.open,
+            )
+        )
+    asked.append(
+        Question(
+            f"{name}: count",
+            None,
+            lambda: tasks.count_tasks(filter),
+            hub_queries.count(filter),
+        )
+    )
+    return asked
