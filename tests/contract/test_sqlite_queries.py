@@ -49,11 +49,17 @@ async def session(engine: Sqlite) -> AsyncIterator[Session]:
     await opened.close()
 
 
+async def begin(*tasks: asyncio.Task[Any]) -> None:
+    """Let tasks run up to where they wait."""
+    await asyncio.wait(tasks, timeout=0)
+    assert not any(task.done() for task in tasks)
+
+
 async def test_cancelling_interrupts_the_query(session: Session) -> None:
     """The next query would wait for ever if the first went on."""
     query = asyncio.create_task(session.fetch(ENDLESS))
     waiting = asyncio.create_task(session.fetch("SELECT 1"))
-    await asyncio.sleep(0)
+    await begin(query, waiting)
     query.cancel()
     with pytest.raises(asyncio.CancelledError):
         await query
@@ -64,7 +70,7 @@ async def test_cancelling_one_that_waits_leaves_the_running_one(session: Session
     count = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200000)"
     running = asyncio.create_task(session.fetch(f"{count} SELECT max(i) FROM n"))
     waiting = asyncio.create_task(session.fetch("SELECT 1"))
-    await asyncio.sleep(0)
+    await begin(running, waiting)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
@@ -104,7 +110,7 @@ async def test_a_transaction_that_is_cancelled_leaves_nothing(session: Session) 
 async def test_closing_interrupts_what_runs(session: Session) -> None:
     query = asyncio.create_task(session.fetch(ENDLESS))
     waiting = asyncio.create_task(session.fetch("SELECT 1"))
-    await asyncio.sleep(0)
+    await begin(query, waiting)
     await session.close()
     for work in (query, waiting):
         with pytest.raises(Unavailable):
