@@ -23,6 +23,7 @@ from asynqhub_tui.repository import Hub, HubError
 from asynqhub_tui.session import Session
 from asynqhub_tui.text import one_line, wrap
 from asynqhub_tui.widgets.canvas import Canvas, Ends, Line, Piece
+from asynqhub_tui.widgets.field import Field
 
 BAR = 40
 """Cells of the progress bar."""
@@ -83,9 +84,7 @@ class DeleteWorkerScreen(Screen[bool]):
         """Yield the text, the bar, and the field for the name."""
         yield DeletionText()
         yield Ends(id="deletion-bar")
-        field = Input(compact=True, id="deletion-input", select_on_focus=False)
-        field.cursor_blink = False
-        yield field
+        yield Field("deletion-input")
 
     def on_mount(self) -> None:
         """Read what hangs on the worker."""

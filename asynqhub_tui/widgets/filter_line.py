@@ -16,6 +16,7 @@ from asynqhub_tui.models import OVERDUE, STATUSES
 from asynqhub_tui.text import one_line
 from asynqhub_tui.view import View
 from asynqhub_tui.widgets.canvas import Ends, Piece
+from asynqhub_tui.widgets.field import Field
 
 PLACEHOLDER = "status:failed worker:NAME queue:GROUP since:1h, or a task id or its beginning"
 
@@ -56,18 +57,11 @@ class FilterSuggester(Suggester):
         return ("15m", "1h", "24h", "7d") if key == "since" else ()
 
 
-class FilterInput(Input):
+class FilterInput(Field):
     """The field; the arrow keys walk through earlier filters."""
 
     def __init__(self, view: View) -> None:
-        super().__init__(
-            placeholder=PLACEHOLDER,
-            suggester=FilterSuggester(view),
-            compact=True,
-            select_on_focus=False,
-            id="filter-input",
-        )
-        self.cursor_blink = False
+        super().__init__("filter-input", placeholder=PLACEHOLDER, suggester=FilterSuggester(view))
         self._history: list[str] = []
         self._at = 0
 
@@ -78,12 +72,8 @@ class FilterInput(Input):
         self._at = len(self._history)
 
     def on_key(self, event: Key) -> None:
-        """Walk through the history, complete with tab, and take what stands there on enter."""
-        if event.key == "enter":  # here and at once: what is typed behind it is no part of it
-            event.stop()
-            event.prevent_default()
-            self.post_message(self.Submitted(self, self.value))
-        elif event.key in ("up", "down") and self._history:
+        """Walk through the history, and complete with tab."""
+        if event.key in ("up", "down") and self._history:
             event.stop()
             event.prevent_default()
             step = -1 if event.key == "up" else 1
