@@ -1,0 +1,56 @@
+"""The installed program in a terminal, and the installation that it looks at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.hub import Hub
+from tests.e2e.terminal import PROGRAM, Terminal
+from tests.servers import PostgresServer
+
+Start = Callable[..., Terminal]
+
+
+@pytest.fixture
+def hub(postgres_server: PostgresServer) -> Iterator[Hub]:
+    """An installation without tasks and workers, on PostgreSQL."""
+    hub = Hub(postgres_server.create_database())
+    yield hub
+    postgres_server.drop_database(hub.dsn)
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """The environment of somebody who has just logged in over a line that forwards no colours."""
+    return {
+        "PATH": os.defpath,
+        "HOME": str(tmp_path),
+        "LANG": "C.UTF-8",
+        "TERM": "xterm-256color",
+        "TZ": "UTC0",
+    }
+
+
+@pytest.fixture
+def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    """Start `asynqhub-tui` with some arguments; keywords are further variables and the size."""
+    with ExitStack() as stack:
+
+        def start(
+            *arguments: str, columns: int = 120, lines: int = 40, **variables: str
+        ) -> Terminal:
+            terminal = Terminal(
+                [PROGRAM, *arguments],
+                environ | variables,
+                tmp_path,
+                columns=columns,
+                lines=lines,
+            )
+            return stack.enter_context(terminal)
+
+        yield start

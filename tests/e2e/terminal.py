@@ -1,0 +1,274 @@
+"""A terminal for tests: runs a program under a pseudo-terminal and shows what a user would see."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sysconfig
+import termios
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyte
+from pyte.modes import DECTCEM
+
+PROGRAM = str(Path(sysconfig.get_path("scripts"), "asynqhub-tui"))
+"""The console script as pip has installed it."""
+
+PATIENCE = 40.0
+"""Seconds to wait for anything: the machine may be busy."""
+
+KEYS = {
+    "enter": "\r",
+    "esc": "\x1b",
+    "tab": "\t",
+    "up": "\x1b[A",
+    "down": "\x1b[B",
+    "end": "\x1b[F",
+    "home": "\x1b[H",
+    "pagedown": "\x1b[6~",
+    "space": " ",
+}
+"""What a terminal sends for a key; `ctrl+x` and single characters need no entry."""
+
+_ALTERNATE = 1049 << 5  # pyte's number for a private mode
+_UNFINISHED = re.compile(rb"\x1b(?:\[[0-9;:<=>?!$ ]*)?$")
+_UNKNOWN = re.compile(rb"\x1b\[[<>=][0-9;]*u")
+"""Kitty's keyboard protocol, which pyte would take for text."""
+
+_SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
+
+
+class _Screen(pyte.Screen):
+    """pyte's screen, with the alternate screen that it lacks."""
+
+    def set_mode(self, *modes: int, **kwargs: Any) -> None:
+        super().set_mode(*modes, **kwargs)
+        if kwargs.get("private") and _ALTERNATE >> 5 in modes:
+            self._behind = (copy.deepcopy(self.buffer), copy.copy(self.cursor))
+            self.erase_in_display(2)
+
+    def reset_mode(self, *modes: int, **kwargs: Any) -> None:
+        entered = _ALTERNATE in self.mode
+        super().reset_mode(*modes, **kwargs)
+        if entered and _ALTERNATE not in self.mode:
+            self.buffer, cursor = self._behind
+            self.cursor.x, self.cursor.y = cursor.x, cursor.y
+            self.dirty.update(range(self.lines))
+
+
+class Terminal:
+    """One program in a terminal of its own, which it controls; ended when the block is left.
+
+    `environ` is the whole environment of the program, with TERM in it. Every method that waits
+    reads what the program sends meanwhile and raises AssertionError, with the screen, when it has
+    waited in vain. `raw` holds every byte that the program has sent.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        folder: Path,
+        *,
+        columns: int = 120,
+        lines: int = 40,
+    ) -> None:
+        self.raw = bytearray()
+        self._screen = _Screen(columns, lines)
+        self._stream = pyte.ByteStream(self._screen)
+        self._held = b""
+        self._ended = False
+        self._end, inside = pty.openpty()
+        fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=inside,
+                stdout=inside,
+                stderr=inside,
+                cwd=folder,
+                env=environ,
+                start_new_session=True,
+                # Without a controlling terminal there are neither SIGHUP nor job control.
+                preexec_fn=_take_terminal,
+            )
+        except BaseException:
+            os.close(self._end)
+            raise
+        finally:
+            os.close(inside)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self.hang_up()
+        self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        """The program's process."""
+        return self._process.pid
+
+    @property
+    def screen(self) -> str:
+        """What the screen shows."""
+        return "\n".join(line.rstrip() for line in self._screen.display)
+
+    @property
+    def cursor_shown(self) -> bool:
+        """Whether the terminal shows its cursor."""
+        return DECTCEM in self._screen.mode
+
+    @property
+    def alternate(self) -> bool:
+        """Whether the terminal shows its alternate screen."""
+        return _ALTERNATE in self._screen.mode
+
+    def line(self, text: str) -> str:
+        """Return the first line of the screen that has `text` in it, or nothing."""
+        return next((line for line in self.screen.split("\n") if text in line), "")
+
+    def colors(self) -> set[str]:
+        """Return how colours were chosen so far, as they were sent: `38;2;…`, `38;5;…`, `31` ..."""
+        found: set[str] = set()
+        for match in _SGR.finditer(self.raw):
+            found.update(_colors(match[1].decode().split(";")))
+        return found
+
+    def press(self, *keys: str) -> None:
+        """Press keys, one after the other: names of KEYS, `ctrl+x`, or characters."""
+        self.send("".join(_sequence(key) for key in keys).encode())
+
+    def send(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        view = memoryview(data)
+        while view:
+            self._read(0)  # a program that cannot write may not read
+            _, writable, _ = select.select([], [self._end], [], 0.05)
+            if writable:
+                view = view[os.write(self._end, view) :]
+
+    def wait_for(self, *texts: str, gone: Sequence[str] = (), timeout: float = PATIENCE) -> str:
+        """Wait until the screen shows all `texts` and none of `gone`, and return it."""
+
+        def there() -> bool:
+            screen = self.screen
+            return all(text in screen for text in texts) and not any(
+                text in screen for text in gone
+            )
+
+        what = ", ".join(map(repr, texts)) + "".join(f", no {text!r}" for text in gone)
+        self.wait_until(there, what, timeout=timeout)
+        return self.screen
+
+    def wait_until(self, done: Callable[[], object], what: str, timeout: float = PATIENCE) -> None:
+        """Wait until `done` is true; `what` says it in words."""
+        deadline = time.monotonic() + timeout
+        while not done():
+            over = self._ended or time.monotonic() > deadline
+            self._read(0.05)
+            if over and not done():
+                state = "it has ended" if self._ended else f"after {timeout:g} s"
+                raise AssertionError(f"waited for {what}, {state}. The screen:\n{self.screen}")
+
+    def wait_exit(self, timeout: float = PATIENCE) -> int:
+        """Wait until the program has ended, and return its exit code, negative for a signal."""
+        deadline = time.monotonic() + timeout
+        while not self._ended and time.monotonic() < deadline:
+            self._read(0.05)
+        try:
+            return self._process.wait(max(deadline - time.monotonic(), 1))
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {timeout:g} s:\n{self.screen}") from None
+
+    def listen(self, seconds: float) -> int:
+        """Read for some time and return how many bytes came: for measurements."""
+        before = len(self.raw)
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and not self._ended:
+            self._read(left)
+        return len(self.raw) - before
+
+    def settle(self, quiet: float = 0.3) -> int:
+        """Read until nothing has come for `quiet` seconds and return how many bytes came."""
+        before = len(self.raw)
+        while self._read(quiet):
+            pass
+        return len(self.raw) - before
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the program a signal."""
+        os.kill(self._process.pid, number)
+
+    def hang_up(self) -> None:
+        """Go away, as an SSH connection does that is lost: the kernel sends SIGHUP."""
+        if self._end >= 0:
+            os.close(self._end)
+            self._end = -1
+            self._ended = True
+
+    def _read(self, seconds: float) -> bool:
+        """Take in what comes within `seconds`; False if nothing did."""
+        if self._ended:
+            return False
+        readable, _, _ = select.select([self._end], [], [], max(seconds, 0))
+        if not readable:
+            return False
+        data = b""
+        with contextlib.suppress(OSError):  # EIO: the program has closed the terminal
+            data = os.read(self._end, 65536)
+        self._ended = not data
+        self.raw += data
+        self._feed(data)
+        return not self._ended
+
+    def _feed(self, data: bytes) -> None:
+        data = self._held + data
+        unfinished = _UNFINISHED.search(data)
+        cut = unfinished.start() if unfinished else len(data)
+        self._held = data[cut:]
+        self._stream.feed(_UNKNOWN.sub(b"", data[:cut]))
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _sequence(key: str) -> str:
+    if key.startswith("ctrl+"):
+        return chr(ord(key[-1]) & 0x1F)
+    return KEYS.get(key, key)
+
+
+def _colors(parameters: Sequence[str]) -> list[str]:
+    found = []
+    rest = list(parameters)
+    while rest:
+        first = rest.pop(0)
+        if first in ("38", "48"):
+            count = 4 if rest[:1] == ["2"] else 2
+            found.append(";".join([first, *rest[:count]]))
+            del rest[:count]
+        elif re.fullmatch(r"(3|4|9|10)[0-7]", first):
+            found.append(first)
+    return found
