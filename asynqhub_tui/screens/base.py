@@ -155,13 +155,18 @@ class HubScreen(Screen[None]):
         """Show the state of connection and data."""
         session = self.session
         overview = session.overview
+        state = self.poller.state if self.poller else None
+        fresh = state.fresh_at if state else None
+        counted = overview.counts_at if overview else None
         self.query_one(Header).show(
             HeaderState(
                 tab=self.TAB,
                 info=session.hub.info if session.hub else None,
                 profile=session.profile,
-                poll=self.poller.state if self.poller else None,
+                poll=state,
+                age=time.monotonic() - fresh if fresh is not None else None,
                 counts=overview.counts if overview else None,
+                counts_age=(session.view.now() - counted).total_seconds() if counted else 0.0,
                 hours=overview.hours() if overview and overview.has_hours else (),
             )
         )
@@ -203,6 +208,7 @@ class HubScreen(Screen[None]):
             self._show_banner()
         idle = state.fresh_at is None or time.monotonic() - state.fresh_at > IDLE_TICK
         if idle or state.paused:
+            self.refresh_header()
             self.show_data()
 
     def _defect(self, error: BaseException) -> None:

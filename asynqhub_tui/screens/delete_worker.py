@@ -64,7 +64,7 @@ class DeleteWorkerScreen(Screen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "close", show=False, priority=True),
         Binding("ctrl+c", "app.quit", "quit", show=False, priority=True),
-        Binding("d", "disable", "disable", show=False),
+        Binding("X", "disable", "disable", show=False),
         Binding("P", "purge", "purge", show=False),
         Binding("q,enter", "close_report", "close", show=False),
     ]
@@ -287,7 +287,7 @@ class DeleteWorkerScreen(Screen[bool]):
             lines += self._sentence(sign, sentence, tone)
         lines.append(Line())
         if Offer.DISABLE in report.offers:
-            lines.append(_choice("d", "disable it: no new tasks go to it, and nothing is lost"))
+            lines.append(_choice("X", "disable it: no new tasks go to it, and nothing is lost"))
         if Offer.PURGE in report.offers:
             lines.append(
                 _choice("P", "purge its tasks and attempts first; its name is asked again")

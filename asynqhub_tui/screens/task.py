@@ -210,7 +210,7 @@ class TaskScreen(HubScreen):
     def _show_error(self) -> None:
         attempt = self.attempts.current
         if attempt is not None and attempt.error:
-            self.error.show(f"ERROR of attempt {attempt.attempt}", attempt.error)
+            self.error.show(f"ERROR of attempt {attempt.attempt}{_ids(attempt)}", attempt.error)
         elif attempt is None and self._row is not None and self._row.last_error:
             self.error.show("LAST ERROR", self._row.last_error)
         else:
@@ -262,6 +262,12 @@ class TaskScreen(HubScreen):
         """Copy what was chosen."""
         if self._row is not None:
             await self.copy_task(self._row, message.value)
+
+
+def _ids(attempt: Attempt) -> str:
+    """What tells an attempt elsewhere; the hub leaves most of it out."""
+    ids = (("asynq", attempt.asynq_task_id), ("trace", attempt.trace_id), ("span", attempt.span_id))
+    return "".join(f"   {name} {one_line(value)}" for name, value in ids if value)
 
 
 def _same(one: Task, other: Task) -> bool:

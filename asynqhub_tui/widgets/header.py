@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from asynqhub_tui import figures
 from asynqhub_tui.models import (
@@ -29,16 +30,24 @@ TABS = (("tasks", "1", "Tasks"), ("task", "2", "Task"), ("workers", "3", "Worker
 WIDE = 120
 """From this width on the counts stand in the first line, and the second has room for charts."""
 
+COUNTS_OLD = 30.0
+"""Seconds after which the counts, which have a slower clock, say when they were made."""
+
+OLD_STEP = 5.0
+"""Ages below a minute go by steps of so many seconds, so that an idle header rests."""
+
 
 @dataclass(frozen=True, slots=True)
 class HeaderState:
-    """All that the header shows."""
+    """All that the header shows; `age` and `counts_age` are seconds since data and counts came."""
 
     tab: str
     info: HubInfo | None = None
     profile: str | None = None
     poll: PollState | None = None
+    age: float | None = None
     counts: StatusCounts | None = None
+    counts_age: float = 0.0
     hours: Sequence[TimeSeriesStats] = field(default_factory=tuple)
 
 
@@ -58,6 +67,8 @@ class Header(Canvas):
         """Return the two lines."""
         state = self._state
         counts = _counts(state.counts) if state.counts else []
+        if state.counts_age > COUNTS_OLD:
+            counts.insert(0, (Piece("  counted ", "dim"), Piece(f"{_old(state.counts_age)} ago:")))
         tabs = self._tabs()
         if width >= WIDE:
             shown = [piece for pair in counts for piece in pair]
@@ -83,7 +94,7 @@ class Header(Canvas):
             return [*head, Piece("  "), Piece("◌ connecting", "dim")]
         info = state.info
         tail = [Piece("  "), Piece("READ-ONLY", "warn")] if info.read_only else []
-        tail += [Piece("  "), *_freshness(state.poll)]
+        tail += [Piece("  "), *_freshness(state.poll, state.age)]
         if info.demo:
             return [*head, Piece("  "), Piece(" DEMO ", "demo"), *tail]
         head += [Piece("  "), Piece(f"{info.backend} ", "dim")]
@@ -101,17 +112,22 @@ class Header(Canvas):
         return pieces
 
 
-def _freshness(poll: PollState | None) -> list[Piece]:
+def _freshness(poll: PollState | None, age: float | None) -> list[Piece]:
     if poll is None or (poll.fresh_at is None and poll.error is None):
         return [Piece("◌ reading", "dim")]
     if poll.error is not None:
         return [Piece("▲ stale", "alarm")]
     if poll.paused:
-        return [Piece("‖ paused", "warn")]
+        words = f", data {_old(age)} old" if age is not None and age >= OLD_STEP else ""
+        return [Piece("‖ paused", "warn"), Piece(words, "dim")]
     pieces = [Piece("● ", "success"), Piece(f"live {poll.interval:g}s", "dim")]
     if poll.slowed:
         pieces.append(Piece(f", {poll.slowed} slowed: costly", "warn"))
     return pieces
+
+
+def _old(seconds: float) -> str:
+    return figures.span(timedelta(seconds=seconds - seconds % OLD_STEP))
 
 
 def _counts(counts: StatusCounts) -> list[tuple[Piece, Piece]]:
