@@ -55,6 +55,8 @@ _READING = _COMMON | {
     # The server notices that we are gone, instead of finishing a query for nobody.
     "client_connection_check_interval": "2s",
 }
+# Whoever has the time to sort a whole table has the memory, too.
+_PATIENT = {"work_mem": "64MB"}
 _READING_BEHIND_POOLER = _COMMON | {"transaction_read_only": "on"}
 _WRITING = _COMMON | {"statement_timeout": f"{WRITE_TIMEOUT:.0f}s", "lock_timeout": "5s"}
 
@@ -175,6 +177,8 @@ class Database:
         seconds: float,
     ) -> list[Row]:
         settings = _READING_BEHIND_POOLER if self._behind_pooler else {}
+        if seconds > READ_TIMEOUT:
+            settings = settings | _PATIENT
         settings = settings | {"statement_timeout": f"{seconds:.0f}s"}
         async with connection.transaction():
             await connection.execute(_SET_LOCAL, [list(settings), list(settings.values())])

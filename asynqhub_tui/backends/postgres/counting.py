@@ -46,7 +46,7 @@ async def count_tasks(database: Database, filter: TaskFilter, cap: int) -> Count
     if others:
         rest = await count_rows(database, selection.with_statuses(others), cap)
         value, complete = value + rest.value, complete and rest.exact
-    return _limited(value, cap, complete=complete)
+    return limited(value, cap, complete=complete)
 
 
 async def status_counts(database: Database, filter: TaskFilter | None, cap: int) -> StatusCounts:
@@ -87,7 +87,7 @@ async def count_rows(database: Database, selection: Selection, cap: int) -> Coun
     share = max(_EXAMINE, cap) // max(len(index.values), 1)
     counted = await walk.count(max(share, 1))
     complete = not any(stopped for *_, stopped in counted)
-    return _limited(sum(found for _, found, _ in counted), cap, complete=complete)
+    return limited(sum(found for _, found, _ in counted), cap, complete=complete)
 
 
 async def _count_each(
@@ -113,7 +113,7 @@ async def _count_each(
         for status, found, _ in counted:
             least[status] = max(found, least.get(status, 0))
     return {
-        status: _limited(least.get(status, 0), cap, complete=status not in stopped)
+        status: limited(least.get(status, 0), cap, complete=status not in stopped)
         for status in statuses
     }
 
@@ -135,13 +135,14 @@ async def _estimated(database: Database, found: int, index: Index | None, cap: i
     return Count(value=estimate, kind="about") if estimate > cap else Count.capped(found, cap)
 
 
-def _limited(value: int, cap: int, *, complete: bool) -> Count:
+def limited(value: int, cap: int, *, complete: bool) -> Count:
+    """Return a count that is a lower bound above the cap, and where it is not complete."""
     return Count.capped(value, cap) if complete else Count(value=min(value, cap), kind="at_least")
 
 
 def _in_state(found: OpenTasks, selection: Selection, state: str, cap: int) -> Count:
     value = sum(one == state and selection.matches(row) for row, one in found.rows)
-    return _limited(value, cap, complete=found.complete(state))
+    return limited(value, cap, complete=found.complete(state))
 
 
 _COUNT_ANY = """

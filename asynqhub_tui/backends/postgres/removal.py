@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from psycopg import errors
 
 from asynqhub_tui.backends.postgres.connection import Database
-from asynqhub_tui.backends.postgres.counting import count_rows
+from asynqhub_tui.backends.postgres.counting import count_rows, limited
 from asynqhub_tui.backends.postgres.open_tasks import open_tasks
 from asynqhub_tui.backends.postgres.selection import select
 from asynqhub_tui.backends.postgres.workers import unknown_worker
-from asynqhub_tui.models import PENDING, RUNNING, Count, PurgeProgress, WorkerUsage
+from asynqhub_tui.models import PENDING, RUNNING, PurgeProgress, WorkerUsage
 from asynqhub_tui.repository import DEMAND_CAP, TaskFilter
 
 _NEWEST_TASKS = 200
@@ -26,19 +26,22 @@ async def worker_usage(database: Database, worker_name: str) -> WorkerUsage:
     selection = await select(database, TaskFilter(worker_name=worker_name))
     if all(worker.worker_name != worker_name for worker in selection.workers):
         raise unknown_worker(worker_name)
-    params = {"worker": worker_name, "rows": 2 * DEMAND_CAP + 2, "newest": _NEWEST_TASKS}
-    [(rows, attempts)] = await database.fetch(_ATTEMPTS, params)
+    params = {
+        "worker": worker_name,
+        "tasks": DEMAND_CAP + 1,
+        "rows": 2 * DEMAND_CAP + 2,
+        "newest": _NEWEST_TASKS,
+    }
+    [(bounded, attempts)] = await database.fetch(_ATTEMPTS, params)
     [(last,)] = await database.fetch(_LAST_ATTEMPT, params)
     unfinished = selection.with_statuses((PENDING, RUNNING))
     found = await open_tasks(database, selection.workers)
     running = sum(state == RUNNING and row.worker_name == worker_name for row, state in found.rows)
     return WorkerUsage(
         tasks=await count_rows(database, selection, DEMAND_CAP),
-        attempts=Count(value=min(attempts, DEMAND_CAP), kind="at_least")
-        if rows > 2 * DEMAND_CAP + 1
-        else Count.capped(attempts, DEMAND_CAP),
+        attempts=limited(attempts, DEMAND_CAP, complete=not bounded),
         unfinished=await count_rows(database, unfinished, DEMAND_CAP),
-        running=Count(value=running, kind="exact" if found.complete(RUNNING) else "at_least"),
+        running=limited(running, DEMAND_CAP, complete=found.complete(RUNNING)),
         last_attempt_at=last,
     )
 
@@ -83,17 +86,20 @@ async def _purge_batch(database: Database, worker_name: str, batch: int) -> tupl
 
 # Every attempt has two rows as a rule, so that twice the cap of rows is enough to know it is met.
 _ATTEMPTS = """
-WITH taken AS MATERIALIZED (
+WITH some_tasks AS MATERIALIZED (
+    SELECT t.task_id FROM task AS t WHERE t.worker_name = %(worker)s
+    ORDER BY t.created_at DESC LIMIT %(tasks)s
+), some_rows AS MATERIALIZED (
     SELECT a.task_id, a.attempt, a.started_at
-    FROM task AS t CROSS JOIN LATERAL (
+    FROM some_tasks CROSS JOIN LATERAL (
         SELECT a.task_id, a.attempt, a.started_at FROM task_attempt AS a
-        WHERE a.task_id = t.task_id
+        WHERE a.task_id = some_tasks.task_id
         LIMIT %(rows)s
     ) AS a
-    WHERE t.worker_name = %(worker)s
     LIMIT %(rows)s
 )
-SELECT (SELECT count(*) FROM taken), count(*) FROM (SELECT DISTINCT * FROM taken) AS attempt
+SELECT (SELECT count(*) FROM some_tasks) = %(tasks)s OR (SELECT count(*) FROM some_rows) = %(rows)s,
+    (SELECT count(*) FROM (SELECT DISTINCT * FROM some_rows) AS attempt)
 """
 
 _LAST_ATTEMPT = """

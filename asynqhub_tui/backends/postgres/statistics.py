@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from asynqhub_tui.backends.postgres.connection import LONG_TIMEOUT, READ_TIMEOUT, Database
@@ -32,8 +32,14 @@ _HOUR = timedelta(hours=1)
 
 _SLICE = timedelta(hours=24)
 """The longest stretch of attempts that one statement reads: beyond it the planner would rather
-read the whole table.
+read the whole table, and sorting it would not fit the memory.
 """
+
+_BEGINNING_OF_TIME, _END_OF_TIME = (
+    datetime(1970, 1, 1, tzinfo=UTC),
+    datetime(9000, 1, 1, tzinfo=UTC),
+)
+"""Attempts that started beyond these, as `infinity`, are nobody's."""
 
 
 @dataclass(slots=True)
@@ -62,7 +68,7 @@ async def worker_stats(
     """Return the figures of each worker that has tasks, or of one; see FleetStats.
 
     Within a week it reads the tasks and attempts of the window alone. All time reads both tables,
-    which a large installation cannot do in the 10 s that it has for it; it raises Unavailable then.
+    the tasks within 10 s; where that is not enough it raises Unavailable.
     """
     figures: dict[str, _Figures] = defaultdict(_Figures)
     [(now,)] = await database.fetch(_NOW)
@@ -111,14 +117,25 @@ async def _durations(
     database: Database, low: datetime | None, now: datetime, worker: str | None, seconds: float
 ) -> list[tuple[Any, ...]]:
     statuses = [status for status in await _attempt_statuses(database) if status != RUNNING]
-    if low is None:
-        spans = [{**_span(now, now, statuses, worker), **_EVER}]
-    else:
-        # A worker's clock may be ahead of the server's.
-        spans = [_span(*ends, statuses, worker) for ends in _slices(low, now + _HOUR)]
-    return [
-        row for span in spans for row in await database.fetch(_DURATIONS, span, seconds=seconds)
-    ]
+    rows = []
+    # A worker's clock may be ahead of the server's.
+    high = now + _HOUR if low is not None else _END_OF_TIME
+    while newest := await _newest_start(database, statuses, low or _BEGINNING_OF_TIME, high):
+        high = newest + timedelta(microseconds=1)
+        start = max(high - _SLICE, low or _BEGINNING_OF_TIME)
+        span = _span(start, high, statuses, worker)
+        rows += await database.fetch(_DURATIONS, span, seconds=seconds)
+        high = start
+    return rows
+
+
+async def _newest_start(
+    database: Database, statuses: Sequence[str], low: datetime, high: datetime
+) -> datetime | None:
+    params = {"statuses": list(statuses), "low": low, "high": high}
+    [(newest,)] = await database.fetch(_NEWEST_START, params)
+    found: datetime | None = newest
+    return found
 
 
 async def _attempt_statuses(database: Database) -> list[str]:
@@ -197,17 +214,12 @@ def _stats(name: str, window: Window, of: _Figures, exact: bool) -> WorkerStats:
 
 _NOW = "SELECT clock_timestamp()"
 
-_EVER = {"low": "-infinity", "high": "infinity", "created": "-infinity"}
-
+# By way of `worker`, the index on (worker_name, created_at) serves also before PostgreSQL 18.
 _TASKS = """
-SELECT w.worker_name, t.queue, t.status, t.number
-FROM worker AS w
-CROSS JOIN LATERAL (
-    SELECT t.queue, t.status, count(*) AS number FROM task AS t
-    WHERE t.worker_name = w.worker_name AND t.created_at >= %(low)s
-    GROUP BY t.queue, t.status
-) AS t
+SELECT t.worker_name, t.queue, t.status, count(*)
+FROM worker AS w JOIN task AS t ON t.worker_name = w.worker_name AND t.created_at >= %(low)s
 WHERE %(worker)s::text IS NULL OR w.worker_name = %(worker)s
+GROUP BY t.worker_name, t.queue, t.status
 """
 
 _ALL_TASKS = """
@@ -251,14 +263,14 @@ WITH attempt AS MATERIALIZED (
         END AS ms
     FROM task_attempt AS a
     WHERE a.status = ANY(%(statuses)s::text[])
-      AND a.started_at >= %(low)s::timestamptz AND a.started_at < %(high)s::timestamptz
+      AND a.started_at >= %(low)s AND a.started_at < %(high)s
     ORDER BY a.task_id, a.attempt, a.started_at, a.status = 'running', a.id DESC
 ), near AS MATERIALIZED (
     SELECT t.task_id, t.worker_name, t.queue
     FROM worker AS w CROSS JOIN LATERAL (
         SELECT t.task_id, t.worker_name, t.queue FROM task AS t
         WHERE t.worker_name = w.worker_name
-          AND t.created_at >= %(created)s::timestamptz AND t.created_at < %(high)s::timestamptz
+          AND t.created_at >= %(created)s AND t.created_at < %(high)s
     ) AS t
 ), owned AS (
     SELECT attempt.status, attempt.started_at, attempt.ms,
@@ -280,6 +292,16 @@ FROM owned
 WHERE status = 'success' AND ms IS NOT NULL
   AND (%(worker)s::text IS NULL OR worker_name = %(worker)s)
 GROUP BY worker_name, queue
+"""
+
+_NEWEST_START = """
+SELECT max(newest.started_at)
+FROM unnest(%(statuses)s::text[]) AS of(status)
+CROSS JOIN LATERAL (
+    SELECT a.started_at FROM task_attempt AS a
+    WHERE a.status = of.status AND a.started_at >= %(low)s AND a.started_at < %(high)s
+    ORDER BY a.started_at DESC LIMIT 1
+) AS newest
 """
 
 _SERIES = f"""{_ATTEMPTS}
