@@ -108,7 +108,8 @@ class TaskList:
             self._mark = news.changes.mark
             table.patch(news.changes.tasks, news.changes.missing)
         if news.newer is not None and (news.newer.tasks or news.newer.first is not None):
-            follows = table.cursor == 0 and self._idle() > FOLLOW_AFTER and not table.marks
+            at_rest = self._idle() > FOLLOW_AFTER and not table.marks and not table.range_from
+            follows = table.cursor == 0 and at_rest
             table.prepend_page(news.newer, live=True)
             if follows:
                 table.place(0)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from textual import events
+
 from asynqhub_tui import figures
 from asynqhub_tui.models import (
     DEAD,
@@ -83,6 +85,15 @@ class Header(Canvas):
             Line(spread(self._identity(width - 3), [Piece(" ")], width)),
             Line(spread(tabs, [*shown, Piece(" ")], width)),
         ]
+
+    def on_click(self, event: events.Click) -> None:
+        """Show the screen whose tab was clicked."""
+        start = 1
+        for name, number, title in TABS:
+            end = start + len(number) + len(title) + 3
+            if event.y == 1 and start <= event.x < end:
+                self.call_later(self.screen.run_action, f"screen.go('{name}')")
+            start = end
 
     def _identity(self, room: int) -> list[Piece]:
         """Which installation, and how fresh; the place gives way where there is little room."""
