@@ -65,7 +65,8 @@ def _run(args: argparse.Namespace) -> int:
     settings = sources.load(options, os.environ, Path.cwd())
     for warning in settings.warnings:
         _say(warning)
-    if args.command is None and sys.stdin.isatty() and sys.stdout.isatty():
+    # Textual draws on standard error: all three have to be the terminal.
+    if args.command is None and all(one.isatty() for one in (sys.stdin, sys.stdout, sys.stderr)):
         return _dashboard(settings)
     _prepare_stdout(json=getattr(args, "json", False))
     return asyncio.run(_answer(args, settings))
