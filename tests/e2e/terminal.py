@@ -21,7 +21,6 @@ from types import TracebackType
 from typing import Any
 
 import pyte
-from pyte.modes import DECTCEM
 
 PROGRAM = str(Path(sysconfig.get_path("scripts"), "asynqhub-tui"))
 """The console script as pip has installed it."""
@@ -42,7 +41,8 @@ KEYS = {
 }
 """What a terminal sends for a key; `ctrl+x` and single characters need no entry."""
 
-_ALTERNATE = 1049 << 5  # pyte's number for a private mode
+AUTOWRAP, CURSOR, MOUSE, ALTERNATE = 7, 25, 1000, 1049
+
 _UNFINISHED = re.compile(rb"\x1b(?:\[[0-9;:<=>?!$ ]*)?$")
 _UNKNOWN = re.compile(rb"\x1b\[[<>=][0-9;]*u")
 """Kitty's keyboard protocol, which pyte would take for text."""
@@ -55,14 +55,14 @@ class _Screen(pyte.Screen):
 
     def set_mode(self, *modes: int, **kwargs: Any) -> None:
         super().set_mode(*modes, **kwargs)
-        if kwargs.get("private") and _ALTERNATE >> 5 in modes:
+        if kwargs.get("private") and ALTERNATE in modes:
             self._behind = (copy.deepcopy(self.buffer), copy.copy(self.cursor))
             self.erase_in_display(2)
 
     def reset_mode(self, *modes: int, **kwargs: Any) -> None:
-        entered = _ALTERNATE in self.mode
+        entered = ALTERNATE << 5 in self.mode  # as pyte keeps private modes
         super().reset_mode(*modes, **kwargs)
-        if entered and _ALTERNATE not in self.mode:
+        if entered and ALTERNATE << 5 not in self.mode:
             self.buffer, cursor = self._behind
             self.cursor.x, self.cursor.y = cursor.x, cursor.y
             self.dirty.update(range(self.lines))
@@ -135,14 +135,16 @@ class Terminal:
         return "\n".join(line.rstrip() for line in self._screen.display)
 
     @property
-    def cursor_shown(self) -> bool:
-        """Whether the terminal shows its cursor."""
-        return DECTCEM in self._screen.mode
+    def modes(self) -> set[int]:
+        """The private modes that are on, by their numbers: ALTERNATE, MOUSE, CURSOR ..."""
+        return {mode >> 5 for mode in self._screen.mode if mode >= 1 << 5}
 
     @property
-    def alternate(self) -> bool:
-        """Whether the terminal shows its alternate screen."""
-        return _ALTERNATE in self._screen.mode
+    def left_clean(self) -> bool:
+        """Whether the terminal is as a shell expects it."""
+        flags = termios.tcgetattr(self._end)[3]
+        cooked = flags & termios.ECHO and flags & termios.ICANON and flags & termios.ISIG
+        return bool(cooked) and self.modes == {AUTOWRAP, CURSOR}
 
     def line(self, text: str) -> str:
         """Return the first line of the screen that has `text` in it, or nothing."""

@@ -201,9 +201,6 @@ def test_a_query_that_takes_too_long_is_given_up(dashboard: Terminal, busy_hub: 
     busy_hub.sql("ALTER TABLE task RENAME TO slow_task")
     busy_hub.sql("CREATE VIEW task AS SELECT slow_task.* FROM slow_task, pg_sleep(60)")
     dashboard.wait_for("▲ stale", "did not finish a query in the time", "alpha", "bravo")
-    dashboard.wait_until(
-        lambda: "active" not in busy_hub.sessions(), "an end of the query on the server"
-    )
     busy_hub.sql("DROP VIEW task")
     busy_hub.sql("ALTER TABLE slow_task RENAME TO task")
     dashboard.press("ctrl+r")
