@@ -28,7 +28,7 @@ _DEFAULTS = {
     "tcp_user_timeout": "15000",
 }
 
-_URI = re.compile(r"postgres(?:ql)?://", re.IGNORECASE)
+_URI = re.compile(r"postgres(?:ql)?://")
 
 _OF_THE_HUBS_DRIVER = re.compile(
     r"pool_\w+|statement_cache_capacity|description_cache_capacity|default_query_exec_mode|krbspn"
