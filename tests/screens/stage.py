@@ -1,0 +1,280 @@
+"""A dashboard on a real SQLite file, with every clock and the store's faults in the test's hand."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from textual.pilot import Pilot
+
+from asynqhub_tui.app import AsynqHubApp
+from asynqhub_tui.backends import Target
+from asynqhub_tui.backends.sqlite import create, open_hub
+from asynqhub_tui.figures import TimeFormat
+from asynqhub_tui.polling import Poller
+from asynqhub_tui.repository import Hub, HubError
+from asynqhub_tui.screens.base import HubScreen
+from asynqhub_tui.screens.task import TaskScreen
+from asynqhub_tui.screens.tasks import TasksScreen
+from asynqhub_tui.screens.workers import WorkersScreen
+from asynqhub_tui.settings import Settings
+from asynqhub_tui.view import View
+from tests.contract.engines import Sqlite
+from tests.screens.sample import NOW, Rows
+
+PLACE = "demo.db"
+"""What the header says instead of the temporary file's path."""
+
+PATIENCE = 20.0
+"""Seconds to wait for anything: the machine may be busy."""
+
+
+class Clock:
+    """The time of the view, of the store and of the pollers; it passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def seconds(self) -> float:
+        """Return the time as time.monotonic() does."""
+        return 1_000.0 + self.passed
+
+    def now(self) -> datetime:
+        """Return the time of day."""
+        return NOW + timedelta(seconds=self.passed)
+
+
+class Faults:
+    """What the store is told to do wrong, by the name of a method; `*` stands for all of them."""
+
+    def __init__(self) -> None:
+        self.errors: dict[str, BaseException] = {}
+        self.gates: dict[str, asyncio.Event] = {}
+        self.calls: Counter[str] = Counter()
+        self.under_way = 0
+        self.most_under_way = 0
+
+    def hold(self, name: str) -> asyncio.Event:
+        """Let a method wait, from its next call on, until the event is set."""
+        self.gates[name] = asyncio.Event()
+        return self.gates[name]
+
+    async def pass_through(self, name: str) -> None:
+        """Do what was told, before the real call."""
+        self.calls[name] += 1
+        if gate := self.gates.get(name):
+            await gate.wait()
+        error = self.errors.get(name) or self.errors.get("*")
+        if error is not None:
+            raise error
+
+
+class _Faulty:
+    """Passes every call on to the real repository, unless it is told to fail or to wait."""
+
+    def __init__(self, real: object, faults: Faults) -> None:
+        self._real = real
+        self._faults = faults
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._real, name)
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            faults = self._faults
+            faults.under_way += 1
+            faults.most_under_way = max(faults.most_under_way, faults.under_way)
+            try:
+                await faults.pass_through(name)
+                return await method(*args, **kwargs)
+            finally:
+                faults.under_way -= 1
+
+        async def stream(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            await self._faults.pass_through(name)
+            async for item in method(*args, **kwargs):
+                yield item
+                await self._faults.pass_through(f"{name} batch")
+
+        return call if inspect.iscoroutinefunction(method) else stream
+
+
+class FaultyHub(Hub):
+    """The real hub, in which things can go wrong."""
+
+    def __init__(self, hub: Hub, faults: Faults) -> None:
+        self._hub = hub
+        self.tasks: Any = _Faulty(hub.tasks, faults)
+        self.workers: Any = _Faulty(hub.workers, faults)
+        self.info = replace(hub.info, place=PLACE)
+
+    async def close(self) -> None:
+        await self._hub.close()
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+
+class Stage:
+    """A file with rows, and dashboards that look at it."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        path = folder / "hub.db"
+        create(path)
+        self.clock = clock
+        self.faults = Faults()
+        self.opening: asyncio.Event | None = None
+        self.not_opening: HubError | None = None
+        self._store = Sqlite(str(path))
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return Path(self._store.dsn)
+
+    def hold_opening(self) -> asyncio.Event:
+        """Let the connection wait until the event is set."""
+        self.opening = asyncio.Event()
+        return self.opening
+
+    def load(self, rows: Rows) -> None:
+        """Write rows into the file."""
+        self._store.load(rows.workers, rows.tasks, rows.attempts)
+
+    async def _open_hub(self, target: Target) -> Hub:
+        if self.opening is not None:
+            await self.opening.wait()
+        if self.not_opening is not None:
+            raise self.not_opening
+        return FaultyHub(await open_hub(target), self.faults)
+
+    def app(
+        self, *, read_only: bool = False, times: TimeFormat = TimeFormat.RELATIVE, **settings: Any
+    ) -> AsynqHubApp:
+        """Return a dashboard that has not started yet."""
+        return AsynqHubApp(
+            Settings(
+                backend="sqlite", dsn=SecretStr(self._store.dsn), read_only=read_only, **settings
+            ),
+            view=View(clock=self.clock.now, times=times),
+            opener=self._open_hub,
+        )
+
+    @asynccontextmanager
+    async def open(self, size: tuple[int, int] = (120, 40), **settings: Any) -> AsyncIterator[Desk]:
+        """Run a dashboard, and wait for its first data."""
+        app = self.app(**settings)
+        async with app.run_test(size=size) as pilot:
+            desk = Desk(pilot, self)
+            await desk.rest()
+            yield desk
+
+
+class Desk:
+    """The person at a running dashboard: looks at the screen, presses keys, lets time pass."""
+
+    def __init__(self, pilot: Pilot[None], stage: Stage) -> None:
+        assert isinstance(pilot.app, AsynqHubApp)
+        self.pilot = pilot
+        self.app: AsynqHubApp = pilot.app
+        self.stage = stage
+        self.faults = stage.faults
+
+    @property
+    def tasks(self) -> TasksScreen:
+        """The task list."""
+        return self.app._task_list
+
+    @property
+    def task(self) -> TaskScreen:
+        """The screen of one task."""
+        return self.app._one_task
+
+    @property
+    def workers(self) -> WorkersScreen:
+        """The list of workers."""
+        return self.app._worker_list
+
+    @property
+    def poller(self) -> Poller:
+        """The poller of the screen that is shown."""
+        screen = self.app.screen
+        assert isinstance(screen, HubScreen)
+        assert screen.poller is not None
+        return screen.poller
+
+    def lines(self) -> list[str]:
+        """Return the text on the screen, line by line."""
+        return [strip.text.rstrip() for strip in self.app.screen._compositor.render_strips()]
+
+    @property
+    def text(self) -> str:
+        """All text on the screen."""
+        return "\n".join(self.lines())
+
+    def line(self, part: str) -> str:
+        """Return the first line with `part` in it; fails where there is none."""
+        found = next((line for line in self.lines() if part in line), None)
+        assert found is not None, f"{part!r} is not on the screen:\n{self.text}"
+        return found
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait until a condition holds; fails with the screen when it never does."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + PATIENCE
+        while not condition():
+            if self.app.defect is not None:
+                raise self.app.defect
+            assert loop.time() < end, f"waited in vain; the screen is:\n{self.text}"
+            await asyncio.sleep(0.005)
+
+    async def see(self, *parts: str) -> None:
+        """Wait until all of these are on the screen."""
+        await self.until(lambda: all(part in self.text for part in parts))
+
+    async def rest(self) -> None:
+        """Wait until everything has answered that is due, and all of it is painted."""
+        await self.until(self._rests)
+        await self.pilot.pause()
+
+    def _rests(self) -> bool:
+        screen = self.app.screen
+        if not isinstance(screen, HubScreen):
+            return True
+        poller, now = screen.poller, self.stage.clock.seconds()
+        if poller is None or poller._request is not None or self.app.workers._workers:
+            return False
+        backing_off = (poller.state.next_try_at or now) > now
+        return (
+            backing_off
+            or (poller.state.paused and poller.rests)
+            or all(feed.due > now for feed in poller._feeds)
+        )
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, and wait until what they have asked for is there."""
+        await self.pilot.press(*keys)
+        await self.rest()
+
+    async def type(self, text: str) -> None:
+        """Type a text, character by character."""
+        await self.pilot.press(*text)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass, and wait until what has become due is there."""
+        self.stage.clock.passed += seconds
+        self.poller.pause(self.app.session.paused)  # wakes it: the time it waits by is ours
+        await self.rest()
+
+
+def numbers(rows: Iterable[Any], ids: Callable[[int], str], most: int) -> list[int]:
+    """Return which of the first `most` made ids the rows have, in the rows' order."""
+    known = {ids(number): number for number in range(most)}
+    return [known[row.task_id] for row in rows]

@@ -1,0 +1,271 @@
+"""What the screens look like, as pictures: look at each before it is accepted.
+
+Time stands still, so that nothing on a screen depends on when or where it is drawn.
+`pytest tests/screens/test_snapshots.py --snapshot-update` accepts what is drawn now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from asynqhub_tui.figures import TimeFormat
+from asynqhub_tui.repository import Unavailable
+from tests.contract.builders import make_task
+from tests.screens import sample
+from tests.screens.sample import Rows
+from tests.screens.stage import Desk, Stage
+
+Steps = Callable[[Desk], Awaitable[object]]
+Draw = Callable[..., None]
+
+USUAL = (100, 30)
+
+at_every_size = pytest.mark.parametrize(
+    "size", [(80, 24), (120, 40), (200, 60)], ids=["80x24", "120x40", "200x60"]
+)
+
+
+@pytest.fixture
+def draw(stage: Stage, snap_compare: Callable[..., bool]) -> Draw:
+    """Start a dashboard on `rows`, take the steps that lead to the state, and compare."""
+
+    def compare(
+        rows: Rows,
+        steps: Steps | None = None,
+        *,
+        size: tuple[int, int] = USUAL,
+        settled: bool = True,
+        **settings: Any,
+    ) -> None:
+        async def lead(pilot: Pilot[None]) -> None:
+            desk = Desk(pilot, stage)
+            if settled:
+                await desk.rest()
+            if steps is not None:
+                await steps(desk)
+
+        stage.load(rows)
+        app = stage.app(times=settings.pop("times", TimeFormat.UTC), **settings)
+        assert snap_compare(app, terminal_size=size, run_before=lead)
+
+    return compare
+
+
+def keys(*names: str) -> Steps:
+    async def press(desk: Desk) -> None:
+        for name in names:
+            await desk.press(name)
+
+    return press
+
+
+def seen(text: str) -> Steps:
+    return lambda desk: desk.see(text)
+
+
+@at_every_size
+def test_tasks(draw: Draw, size: tuple[int, int]) -> None:
+    draw(sample.sample(), size=size, times=TimeFormat.RELATIVE)
+
+
+@at_every_size
+def test_task_that_was_run_again(draw: Draw, size: tuple[int, int]) -> None:
+    draw(sample.rerun(), keys("enter"), size=size)
+
+
+@at_every_size
+def test_workers(draw: Draw, size: tuple[int, int]) -> None:
+    draw(sample.sample(), keys("3", "w", "G"), size=size)
+
+
+@at_every_size
+def test_delete(draw: Draw, size: tuple[int, int]) -> None:
+    draw(sample.sample(), delete_worker, size=size)
+
+
+def test_connecting(draw: Draw, stage: Stage) -> None:
+    async def wait(desk: Desk) -> None:
+        await desk.see("connecting")
+
+    stage.hold_opening()
+    draw(sample.sample(), wait, settled=False)
+
+
+def test_reading_the_first_page(draw: Draw, stage: Stage) -> None:
+    stage.faults.hold("list_tasks")
+    draw(sample.sample(), seen("reading"), settled=False)
+
+
+def test_no_tasks_at_all(draw: Draw) -> None:
+    draw(Rows())
+
+
+def test_a_filter_without_a_match(draw: Draw) -> None:
+    async def type_filter(desk: Desk) -> None:
+        await desk.press("slash")
+        await desk.type("worker:nobody status:dead")
+        await desk.press("enter")
+
+    draw(sample.sample(), type_filter)
+
+
+def test_a_filter(draw: Draw) -> None:
+    async def type_filter(desk: Desk) -> None:
+        await desk.press("slash")
+        await desk.type("status:failed worker:worker-1")
+        await desk.press("enter")
+
+    draw(sample.sample(), type_filter, size=(120, 40))
+
+
+def test_a_filter_being_typed(draw: Draw) -> None:
+    async def begin(desk: Desk) -> None:
+        await desk.press("slash")
+        await desk.type("status:failed worker:w")
+        await desk.until(lambda: desk.app.screen.query_one("#filter-input", Input)._suggestion)
+
+    draw(sample.sample(), begin)
+
+
+def test_disconnected_with_the_last_data(draw: Draw) -> None:
+    async def fail(desk: Desk) -> None:
+        desk.faults.errors["*"] = Unavailable(
+            "db1:5432 does not answer (timed out after 1.5 s).", hint="Check the network."
+        )
+        await desk.pass_time(26)
+
+    draw(sample.sample(), fail)
+
+
+def test_marks_and_a_range(draw: Draw) -> None:
+    draw(sample.sample(), keys("space", "space", "j", "v", "j", "j"))
+
+
+def test_copy_menu(draw: Draw) -> None:
+    draw(sample.sample(), keys("space", "y", "down"))
+
+
+def test_choosing_a_worker(draw: Draw) -> None:
+    draw(sample.sample(), keys("w", "j", "j"))
+
+
+def test_preview_beside_the_list(draw: Draw) -> None:
+    async def show(desk: Desk) -> None:
+        desk.poller.refresh()  # the preview is read once the list is there
+        await desk.rest()
+        await desk.see("PAYLOAD")
+
+    draw(sample.rerun(), show, size=(160, 40))
+
+
+def test_task_without_an_attempt(draw: Draw) -> None:
+    draw(sample.untried(), keys("enter"))
+
+
+def test_task_with_a_huge_payload_folded(draw: Draw) -> None:
+    draw(sample.huge(), keys("enter", "tab", "tab", "j", "j", "j", "enter"))
+
+
+def test_task_of_hostile_texts(draw: Draw) -> None:
+    draw(sample.hostile(), keys("enter"))
+
+
+def test_no_task_was_opened_yet(draw: Draw) -> None:
+    draw(sample.sample(), keys("2"))
+
+
+def test_no_workers(draw: Draw) -> None:
+    draw(Rows(), keys("3"))
+
+
+async def delete_worker(desk: Desk) -> None:
+    """Open the dialog for ai-worker."""
+    await desk.press("3", "D")
+    await desk.see("Type its name")
+
+
+async def be_refused(desk: Desk) -> None:
+    """Confirm the deletion of a worker that has tasks."""
+    await delete_worker(desk)
+    await desk.type("ai-worker")
+    await desk.press("enter")
+    await desk.see("purge its tasks")
+
+
+def test_delete_with_the_name_typed(draw: Draw) -> None:
+    async def type_name(desk: Desk) -> None:
+        await delete_worker(desk)
+        await desk.type("ai-worker")
+        await desk.see("Enter to delete it")
+
+    draw(sample.sample(), type_name)
+
+
+def test_delete_refused(draw: Draw) -> None:
+    draw(sample.sample(), be_refused)
+
+
+def test_purge_confirmation(draw: Draw) -> None:
+    async def ask(desk: Desk) -> None:
+        await be_refused(desk)
+        await desk.press("P")
+        await desk.see("Type its name to purge")
+
+    draw(sample.sample(), ask)
+
+
+def test_purging(draw: Draw, stage: Stage) -> None:
+    async def purge(desk: Desk) -> None:
+        await be_refused(desk)
+        desk.faults.hold("purge_worker batch")
+        await desk.press("P")
+        await desk.type("ai-worker")
+        await desk.press("enter")
+        await desk.see("500 tasks")
+
+    old = [
+        make_task(
+            f"old-{number}",
+            at=sample.before(days=2) - timedelta(seconds=number),
+            worker_name="ai-worker",
+            queue="ai-worker:embedding:low",
+            status="success",
+        )
+        for number in range(1_176)
+    ]
+    rows = sample.sample()
+    draw(Rows(rows.workers, [*rows.tasks, *old], rows.attempts), purge)
+
+
+def test_deleted(draw: Draw) -> None:
+    async def delete(desk: Desk) -> None:
+        await delete_worker(desk)
+        await desk.type("ai-worker")
+        await desk.press("enter")
+        await desk.see("is deleted")
+
+    draw(Rows(sample.fleet()), delete)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+def test_help(draw: Draw, size: tuple[int, int]) -> None:
+    draw(Rows(), keys("question_mark"), size=size)
+
+
+def test_light_theme(draw: Draw) -> None:
+    draw(sample.sample(), keys("space"), theme="light", size=(120, 40))
+
+
+def test_without_colours(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    draw(sample.sample(), keys("space"))
+
+
+def test_read_only_profile(draw: Draw) -> None:
+    draw(sample.sample(), read_only=True, profile="prod-eu", color="#d70000")
