@@ -8,6 +8,8 @@ import pytest
 
 from tests.servers import PostgresServer
 
+pytest_plugins = ["tests.screens.report"]
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
