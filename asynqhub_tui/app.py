@@ -14,6 +14,7 @@ from textual.screen import Screen
 
 from asynqhub_tui import terminal
 from asynqhub_tui.backends import Target, open_hub
+from asynqhub_tui.driver import TerminalDriver
 from asynqhub_tui.keys import shown
 from asynqhub_tui.repository import Hub, HubError, TaskFilter
 from asynqhub_tui.screens.base import Back, Go, HubScreen
@@ -63,7 +64,7 @@ class AsynqHubApp(App[None]):
         opener: Callable[[Target], Awaitable[Hub]] = open_hub,
     ) -> None:
         self.settings = settings
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         self._opener = opener
         self.failure: HubError | None = None
         self.defect: Exception | None = None
@@ -176,10 +177,9 @@ class AsynqHubApp(App[None]):
     def action_mouse(self) -> None:
         """Ask the terminal for mouse events, or no longer."""
         self._mouse_on = not self._mouse_on
-        driver = self._driver  # Textual has no public way to change this while it runs
-        if driver is not None:
-            driver.write(terminal.MOUSE_ON if self._mouse_on else terminal.MOUSE_OFF)
-            driver.flush()
+        driver = self._driver  # another one in tests
+        if isinstance(driver, TerminalDriver):
+            driver.use_mouse(self._mouse_on)
         if isinstance(self.screen, HubScreen):
             words = "mouse on" if self._mouse_on else "mouse off: the terminal selects text again"
             self.screen.tell(words)

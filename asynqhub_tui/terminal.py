@@ -17,7 +17,7 @@ MAX_CLIPBOARD = 74_994
 _TMUX_SECONDS = 2.0
 
 MOUSE_ON = "\x1b[?1000h\x1b[?1006h"
-MOUSE_OFF = "\x1b[?1006l\x1b[?1003l\x1b[?1000l"
+MOUSE_OFF = "\x1b[?1016l\x1b[?1006l\x1b[?1000l"
 """Clicks and wheel, with coordinates as numbers; never every movement of the pointer."""
 
 
