@@ -201,6 +201,21 @@ async def test_running_and_overdue_go_by_the_newest_attempt(hub: Hub, engine: En
     assert await found(hub, only) == {"slow-overdue"}
 
 
+async def test_a_report_may_be_a_little_late(hub: Hub, engine: Engine) -> None:
+    """Past its timeout, an open attempt still counts as running for ten seconds."""
+    engine.load(
+        [make_worker("slow", default_timeout=600)],
+        [make_task("late", worker_name="slow"), make_task("too-late", worker_name="slow")],
+        [make_attempt("late", at=ago(seconds=601)), make_attempt("too-late", at=ago(seconds=611))],
+    )
+    assert await found(hub, TaskFilter(statuses=(RUNNING,))) == {"late"}
+    assert await found(hub, TaskFilter(statuses=(OVERDUE,))) == {"too-late"}
+    counts = await hub.tasks.status_counts()
+    stats = await hub.tasks.get_worker_stats("slow")
+    assert (counts.running.value, counts.overdue.value) == (1, 1)
+    assert (stats.running_tasks, stats.overdue_tasks) == (1, 1)
+
+
 async def test_what_counts_as_open(hub: Hub, engine: Engine) -> None:
     start, before = ago(seconds=1), ago(minutes=30)
     engine.load(
