@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -27,6 +27,7 @@ from asynqhub_tui.screens.tasks import TasksScreen
 from asynqhub_tui.screens.workers import WorkersScreen
 from asynqhub_tui.settings import Settings
 from asynqhub_tui.view import View
+from asynqhub_tui.widgets.notes import NoteLine
 from tests.contract.engines import Sqlite
 from tests.screens.sample import NOW, Rows
 
@@ -225,6 +226,16 @@ class Desk:
         assert found is not None, f"{part!r} is not on the screen:\n{self.text}"
         return found
 
+    @property
+    def note(self) -> str:
+        """The news in the line above the footer."""
+        return self.app.screen.query_one(NoteLine).text
+
+    @property
+    def cursor_line(self) -> str:
+        """The line of the cursor, by its sign."""
+        return self.line("▌")
+
     async def until(self, condition: Callable[[], object]) -> None:
         """Wait until a condition holds; fails with the screen when it never does."""
         loop = asyncio.get_running_loop()
@@ -272,9 +283,3 @@ class Desk:
         self.stage.clock.passed += seconds
         self.poller.pause(self.app.session.paused)  # wakes it: the time it waits by is ours
         await self.rest()
-
-
-def numbers(rows: Iterable[Any], ids: Callable[[int], str], most: int) -> list[int]:
-    """Return which of the first `most` made ids the rows have, in the rows' order."""
-    known = {ids(number): number for number in range(most)}
-    return [known[row.task_id] for row in rows]
