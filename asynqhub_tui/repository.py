@@ -11,7 +11,7 @@ by each method. Cancelling a call cancels the query on the server.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -287,7 +287,7 @@ class TaskFeed(Protocol):
 
     def task_refs(
         self, filter: TaskFilter, *, limit: int = 1_000_000
-    ) -> AsyncIterator[Sequence[TaskRef]]:
+    ) -> AsyncGenerator[Sequence[TaskRef], None]:
         """Stream what identifies each matching task, in batches, newest first."""
 
 
@@ -311,7 +311,9 @@ class WorkerRemoval(Protocol):
     async def worker_usage(self, worker_name: str) -> WorkerUsage:
         """Tell what hangs on the worker: counts up to 10,000 each. Raises NotFound."""
 
-    def purge_worker(self, worker_name: str, *, batch: int = 500) -> AsyncIterator[PurgeProgress]:
+    def purge_worker(
+        self, worker_name: str, *, batch: int = 500
+    ) -> AsyncGenerator[PurgeProgress, None]:
         """Delete the worker's tasks and their attempts, `batch` tasks a transaction.
 
         Yields the running totals after each batch. Stopping the iteration, or cancelling it,

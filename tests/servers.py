@@ -140,7 +140,7 @@ class PostgresServer:
     def create_database(self) -> str:
         """Create an installation without tasks and workers, and return its DSN."""
         name = f"hub_{next(self._numbers)}"
-        self._admin(sql.SQL("CREATE DATABASE {} TEMPLATE {}"), name, _TEMPLATE)
+        self._admin(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy"), name, _TEMPLATE)
         return self.dsn(name)
 
     def drop_database(self, dsn: str) -> None:

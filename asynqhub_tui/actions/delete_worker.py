@@ -111,8 +111,7 @@ async def purge(
                 yield progress
         finally:
             # Closed here, not whenever it is collected, so that the totals are final.
-            if isinstance(batches, AsyncGenerator):
-                await batches.aclose()
+            await batches.aclose()
     if record.unwritten is not None:
         raise HubError(record.unwritten, hint="The purge itself is complete.")
 

@@ -76,7 +76,7 @@ async def test_refs_of_tasks_that_share_a_time(hub: Hub, engine: Engine) -> None
 
 async def test_refs_can_be_left_early(hub: Hub, engine: Engine) -> None:
     engine.load(tasks=numbered(1500))
-    async with aclosing(hub.tasks.task_refs(TaskFilter())) as batches:  # type: ignore[type-var]  # an async generator
+    async with aclosing(hub.tasks.task_refs(TaskFilter())) as batches:
         first = await anext(batches)
     assert first[0].task_id == "t1499"
     assert (await hub.tasks.count_tasks(TaskFilter(), cap=5000)).value == 1500
@@ -171,7 +171,7 @@ async def test_a_purge_that_is_left_leaves_whole_tasks(hub: Hub, engine: Engine)
     tasks = numbered(60)
     rows = [make_attempt(task.task_id, number, FAIL) for task in tasks for number in (1, 2)]
     engine.load(tasks=tasks, attempts=rows)
-    async with aclosing(hub.tasks.purge_worker(WORKER, batch=7)) as steps:  # type: ignore[type-var]  # an async generator
+    async with aclosing(hub.tasks.purge_worker(WORKER, batch=7)) as steps:
         await anext(steps)
         done = await anext(steps)
     assert done == PurgeProgress(tasks=14, attempts=28)

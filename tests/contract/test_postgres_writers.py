@@ -78,7 +78,7 @@ async def test_references_are_complete_though_rows_move(hub: Hub, dsn: str) -> N
     """A task that fails again while the list is read is in it, once."""
     Postgres(dsn).load(tasks=[make_task(f"u{n:04}", status=FAIL, at=THEN) for n in range(2200)])
     seen: list[str] = []
-    async with aclosing(hub.tasks.task_refs(TaskFilter(statuses=(FAIL,)))) as batches:  # type: ignore[type-var]  # an async generator
+    async with aclosing(hub.tasks.task_refs(TaskFilter(statuses=(FAIL,)))) as batches:
         async for batch in batches:
             seen += [ref.task_id for ref in batch]
             if len(seen) == 1000:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -110,7 +110,7 @@ class Listing:
         end = self._place(found[-1]) if found else start
         return Found(found, end, more=False, searched_to=known.looked_to)
 
-    async def refs(self, limit: int) -> AsyncIterator[Sequence[TaskRef]]:
+    async def refs(self, limit: int) -> AsyncGenerator[Sequence[TaskRef], None]:
         """Yield references to up to `limit` tasks, in batches; see TaskFeed.task_refs.
 
         In the order of updates a row may move to the top while the list is read. Once the end is

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from psycopg import errors
 
@@ -46,7 +46,9 @@ async def worker_usage(database: Database, worker_name: str) -> WorkerUsage:
     )
 
 
-async def purge(database: Database, worker_name: str, batch: int) -> AsyncIterator[PurgeProgress]:
+async def purge(
+    database: Database, worker_name: str, batch: int
+) -> AsyncGenerator[PurgeProgress, None]:
     """Delete the worker's tasks and their attempts, oldest first; see WorkerRemoval.purge_worker.
 
     Each batch has a connection of its own, so that none is held while the caller takes its time.

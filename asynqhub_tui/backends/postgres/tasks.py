@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from psycopg import errors
 
@@ -183,7 +183,7 @@ class PostgresTasks:
 
     async def task_refs(
         self, filter: TaskFilter, *, limit: int = 1_000_000
-    ) -> AsyncIterator[Sequence[TaskRef]]:
+    ) -> AsyncGenerator[Sequence[TaskRef], None]:
         """See TaskFeed.task_refs."""
         listing = await Listing.of(self._database, filter, filter.order)
         async for batch in listing.refs(limit):
@@ -205,7 +205,7 @@ class PostgresTasks:
 
     async def purge_worker(
         self, worker_name: str, *, batch: int = 500
-    ) -> AsyncIterator[PurgeProgress]:
+    ) -> AsyncGenerator[PurgeProgress, None]:
         """See WorkerRemoval.purge_worker."""
         async for progress in purge(self._database, worker_name, batch):
             yield progress

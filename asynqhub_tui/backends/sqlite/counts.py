@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -78,7 +78,7 @@ async def count_states(statements: Statements, found: Where, cap: int) -> tuple[
 
 async def stream_refs(
     database: Database, filter: TaskFilter, limit: int
-) -> AsyncIterator[Sequence[TaskRef]]:
+) -> AsyncGenerator[Sequence[TaskRef], None]:
     """Name every task that matches, newest first, a batch at a time.
 
     A task that changes meanwhile, in an order by update, moves above what is still to be read and

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 
 from asynqhub_tui.backends.sqlite.counts import count, count_states
@@ -53,7 +53,9 @@ def unknown_worker(worker_name: str) -> NotFound:
     return NotFound(f"There is no worker {worker_name}.", hint="Reload the list of workers.")
 
 
-async def purge(database: Database, worker_name: str, batch: int) -> AsyncIterator[PurgeProgress]:
+async def purge(
+    database: Database, worker_name: str, batch: int
+) -> AsyncGenerator[PurgeProgress, None]:
     """Delete the worker's tasks with their attempts, oldest first, `batch` tasks a transaction."""
     done = PurgeProgress()
     while True:

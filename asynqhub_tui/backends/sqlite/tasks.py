@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from asynqhub_tui.backends.folding import fold
@@ -180,7 +180,7 @@ class SqliteTasks:
 
     def task_refs(
         self, filter: TaskFilter, *, limit: int = 1_000_000
-    ) -> AsyncIterator[Sequence[TaskRef]]:
+    ) -> AsyncGenerator[Sequence[TaskRef], None]:
         return counts.stream_refs(self._database, filter, limit)
 
     async def get_worker_stats(self, worker_name: str, window: Window = Window.ALL) -> WorkerStats:
@@ -204,5 +204,7 @@ class SqliteTasks:
     async def worker_usage(self, worker_name: str) -> WorkerUsage:
         return await removal.worker_usage(self._database, worker_name)
 
-    def purge_worker(self, worker_name: str, *, batch: int = 500) -> AsyncIterator[PurgeProgress]:
+    def purge_worker(
+        self, worker_name: str, *, batch: int = 500
+    ) -> AsyncGenerator[PurgeProgress, None]:
         return removal.purge(self._database, worker_name, batch)
