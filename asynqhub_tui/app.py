@@ -15,7 +15,7 @@ from textual.screen import Screen
 from asynqhub_tui import terminal
 from asynqhub_tui.backends import Target, open_hub
 from asynqhub_tui.driver import TerminalDriver
-from asynqhub_tui.keys import shown
+from asynqhub_tui.keys import EVERYWHERE, bindings, shown
 from asynqhub_tui.repository import Hub, HubError, TaskFilter
 from asynqhub_tui.screens.base import Back, Go, HubScreen
 from asynqhub_tui.screens.help import HelpScreen
@@ -54,7 +54,7 @@ class AsynqHubApp(App[None]):
     CSS_PATH: ClassVar[list[str | PurePath]] = [
         STYLES / f"{name}.tcss" for name in ("app", "tones", "tasks", "task", "workers", "dialogs")
     ]
-    BINDINGS: ClassVar[list[BindingType]] = []
+    BINDINGS: ClassVar[list[BindingType]] = list(bindings(EVERYWHERE))
 
     def __init__(
         self,

@@ -72,6 +72,9 @@ PROGRAM = (
     Key("program.suspend", "ctrl+z", "app.suspend_process", "suspend", priority=True),
 )
 
+EVERYWHERE = tuple(key for key in PROGRAM if key.priority)
+"""The keys that work in Textual's own palette too."""
+
 TASKS = (
     Key("tasks.open", "enter", "open", "open the task", "open"),
     Key("tasks.retry", "r", "retry", "retry this task, or the marked ones", "retry"),
