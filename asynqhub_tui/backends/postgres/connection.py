@@ -79,7 +79,7 @@ class Database:
     gets a short transaction with SET LOCAL instead.
 
     `version` is the server's, `last_character` the one that its collation sorts behind all others
-    of a task id.
+    of a task id; None where it makes one letter of two characters.
     """
 
     def __init__(self, address: Address, *, read_only: bool) -> None:
@@ -87,7 +87,7 @@ class Database:
         self.read_only = read_only
         self.place = address.place
         self.version = ""
-        self.last_character = ""
+        self.last_character: str | None = None
         self._pool: AsyncConnectionPool[AsyncConnection[Row]] | None = None
         self._opening = asyncio.Lock()
         self._turns = asyncio.Semaphore(_CONNECTIONS)
@@ -257,10 +257,23 @@ class _Lost(Exception):
         self.error = error
 
 
+# Whether two characters can make one letter, as ch does in Czech and aa in Danish: it then sorts
+# elsewhere than its first character.
 _PROBE = """
+WITH letter AS (
+    SELECT character FROM unnest(%(characters)s::text[]) AS among(character)
+), last AS (
+    SELECT max(character) AS character FROM letter
+), pairs AS (
+    SELECT bool_and(
+        one.character || other.character <= one.character || last.character || last.character
+    ) AS simple
+    FROM letter AS one CROSS JOIN letter AS other CROSS JOIN last
+)
 SELECT split_part(current_setting('server_version'), ' ', 1),
     current_setting('default_transaction_read_only'),
-    (SELECT max(character) FROM unnest(%(characters)s::text[]) AS among(character))
+    CASE WHEN pairs.simple THEN last.character END
+FROM last CROSS JOIN pairs
 """
 
 _SET_LOCAL = """
@@ -269,10 +282,10 @@ SELECT set_config(name, value, true) FROM unnest(%s::text[], %s::text[]) AS sett
 
 
 def _characters(connection: AsyncConnection[Row]) -> list[str]:
-    """What task ids are made of, and what comes last in collations that go by code point."""
+    """What task ids are made of, and what comes late in one collation or another."""
     utf8 = connection.info.parameter_status("server_encoding") == "UTF8"
-    last = chr(sys.maxunicode) if utf8 else "~"
-    return [*string.ascii_letters, *string.digits, "-", last]
+    last = "ÿЯ龥힣" + chr(sys.maxunicode) if utf8 else "~"
+    return [*string.ascii_letters, *string.digits, "-", *last]
 
 
 async def _configure(connection: AsyncConnection[Row]) -> None:

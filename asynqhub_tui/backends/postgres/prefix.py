@@ -18,14 +18,16 @@ async def rows_by_prefix(database: Database, selection: Selection) -> list[TaskR
 
     The index on task_id is sorted in the database's collation, in which the ids that begin with a
     text end at that text followed by the collation's own last character, as often as an id is
-    long. Ids in between that begin otherwise are left out.
+    long. Ids in between that begin otherwise are left out. In a collation of which that is not
+    true, only a whole id is found here.
     """
     prefix = selection.prefix or ""
-    last = prefix + database.last_character * _LONGEST_ID
+    simple = database.last_character is not None
+    last = prefix + (database.last_character or "") * _LONGEST_ID
     params = selection.params | {"last": last, "cap": PREFIX_CAP + 1}
     rows = await database.fetch(_BY_PREFIX, params)
     [near, *_] = rows[0]
-    if near > PREFIX_CAP:
+    if near > PREFIX_CAP or (near == 0 and not simple):
         return None
     return task_rows(row[1:] for row in rows if row[1] is not None)
 
