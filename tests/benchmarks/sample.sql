@@ -17,7 +17,7 @@ SELECT 'worker-' || lpad(n::text, 2, '0'), 'http://10.0.0.' || n || ':8080', 're
     (SELECT jsonb_agg(jsonb_build_object('name', name, 'concurrency', 8,
         'priorities', '{"critical": 6, "default": 3, "low": 1}'::jsonb))
      FROM unnest('{web,mail,batch}'::text[]) AS of(name)),
-    3, ('{30,60,120,300,600}'::integer[])[1 + n % 5], now()
+    3, ('{30,60,120,300,7200}'::integer[])[1 + n % 5], now()
 FROM generate_series(1, 20) AS n;
 
 -- The last 720 hours, back from now, with more tasks by day than by night.
@@ -44,6 +44,7 @@ FROM (
 ) AS made;
 
 -- What becomes of each. `lost`: its attempt never reported an end. `waiting`: nothing began yet.
+-- `open`: it runs now, with time enough left.
 CREATE TEMP TABLE sample AS
 WITH share AS (
     SELECT array_agg(upto ORDER BY n) AS zipf
@@ -51,13 +52,18 @@ WITH share AS (
         SELECT n, (sum(1.0 / n) OVER (ORDER BY n) / sum(1.0 / n) OVER ())::float8 AS upto
         FROM generate_series(1, 20) AS n
     ) AS each
-), chosen AS (
+), owned AS (
     SELECT number, created_at,
-        1 + width_bucket(least(pg_temp.chance(number, 2), 0.999999), zipf) AS worker,
+        1 + width_bucket(least(pg_temp.chance(number, 2), 0.999999), zipf) AS worker
+    FROM moment CROSS JOIN share
+), chosen AS (
+    SELECT number, created_at, worker,
         ('{web,web,web,web,web,web,mail,mail,mail,batch}'::text[])
             [1 + floor(10 * pg_temp.chance(number, 3))::integer] AS queue_group,
         ('{1,2,2,2,3}'::integer[])[1 + floor(5 * pg_temp.chance(number, 4))::integer] AS priority,
         CASE
+            WHEN number > 0.995 * current_setting('bench.tasks')::bigint
+                AND worker % 5 = 4 AND pg_temp.chance(number, 5) < 0.1 THEN 'open'
             WHEN number > 0.988 * current_setting('bench.tasks')::bigint
                 AND pg_temp.chance(number, 5) < 0.5 THEN 'waiting'
             WHEN pg_temp.chance(number, 6) < 0.003 THEN 'lost'
@@ -67,12 +73,13 @@ WITH share AS (
             ELSE 'success'
         END AS outcome,
         pg_temp.chance(number, 7) AS luck
-    FROM moment CROSS JOIN share
+    FROM owned
 )
 SELECT *,
     CASE outcome
         WHEN 'waiting' THEN 0
         WHEN 'lost' THEN 1
+        WHEN 'open' THEN 1
         WHEN 'fail' THEN 1 + floor(4 * luck)::integer
         WHEN 'dead' THEN 4
         -- 5: it had failed for good, was run again, and its numbers repeat.
@@ -84,7 +91,9 @@ FROM chosen;
 CREATE TEMP TABLE run AS
 WITH span AS (
     SELECT s.number, s.outcome, s.runs, k,
-        s.created_at + pg_temp.seconds(0.2 - 2 * ln(1 - pg_temp.chance(s.number, 8))) AS first_start,
+        CASE WHEN outcome = 'open' THEN now() - pg_temp.seconds(60 * pg_temp.chance(s.number, 8))
+            ELSE s.created_at + pg_temp.seconds(0.2 - 2 * ln(1 - pg_temp.chance(s.number, 8)))
+        END AS first_start,
         CASE WHEN k = 1 THEN 0
             WHEN k = 5 THEN 3600 * (1 + 20 * pg_temp.chance(s.number, 9))
             ELSE (k - 1) ^ 4 + 15 + 30 * (k - 1) * pg_temp.chance(s.number, 10 + k)
@@ -100,7 +109,7 @@ SELECT number, k,
     CASE WHEN k < 5 THEN k WHEN pg_temp.chance(number, 30) < 0.5 THEN 4 ELSE 1 END AS attempt,
     CASE WHEN outcome = 'success' AND k = runs THEN 'success' ELSE 'fail' END AS status,
     started_at,
-    CASE WHEN outcome <> 'lost' AND started_at + pg_temp.seconds(took) <= now()
+    CASE WHEN outcome NOT IN ('lost', 'open') AND started_at + pg_temp.seconds(took) <= now()
         THEN started_at + pg_temp.seconds(took)
     END AS finished_at
 FROM timed

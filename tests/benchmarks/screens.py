@@ -1,14 +1,15 @@
-"""What the screens ask of a store, call by call, with the hub's own way to ask the same."""
+"""What the screens ask of a store, call by call, beside the hub's own way to ask the same."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from asynqhub_tui.models import FAIL, FAILED_STATUSES, OVERDUE, RUNNING, Window
-from asynqhub_tui.repository import Cursor, TaskFilter, TaskStore, WorkerRepository
+from asynqhub_tui.repository import Cursor, Page, TaskFilter, TaskStore, WorkerRepository
 from tests.benchmarks import hub_queries
 from tests.benchmarks.hub_queries import Statement
 
@@ -30,7 +31,7 @@ class Question:
 
     `budget` is in buffers, None for what runs on a slower clock. `hub` are the statements that
     Asynq-Hub and its web UI send for the same, empty where they cannot answer it. `prepare` runs
-    before each call. `label` for the table.
+    before each call.
     """
 
     what: str
@@ -81,7 +82,8 @@ class OpenTask:
         self._mark = (await self._tasks.changes([self._id], self._mark)).mark
 
     async def read(self) -> None:
-        """Read all of it."""
+        """Read all of it, for the first time."""
+        self._mark = None
         await self.poll()
         await self._tasks.get_task(self._id)
         await self._tasks.list_attempts(self._id)
@@ -116,18 +118,18 @@ async def questions(
 ) -> list[Question]:
     """Return what the screens ask; `busy` lets 20 of the newest tasks change."""
     names = [worker.worker_name for worker in await workers.list()]
-    page = await tasks.list_tasks(TaskFilter(), limit=PAGE_ROWS)
-    task_id = page.tasks[0].task_id
+    [failed] = await tasks.list_failed_tasks(limit=1)
     asked = await _list(tasks, "all tasks", TaskFilter(), STEADY, busy)
     asked.append(Question("all tasks: counts by status", None, tasks.status_counts))
-    for name, filter in filters(task_id).items():
+    for name, filter in filters(failed.task_id).items():
         asked += await _list(tasks, name, filter, SCREEN, None)
-    failed = TaskFilter(worker_name=names[0], statuses=FAILED_STATUSES)
-    asked.append(Question("worker: counts by status", None, lambda: tasks.status_counts(failed)))
-    one = OpenTask(tasks, task_id)
+    of_worker = TaskFilter(worker_name=names[0])
+    one = OpenTask(tasks, failed.task_id)
+    asks_hub = hub_queries.task(failed.task_id)
     asked += [
-        Question("task: opened", SCREEN, one.read, hub_queries.task(task_id)),
-        Question("task: poll, unchanged", SCREEN, one.poll, hub_queries.task(task_id), one.poll),
+        Question("worker: counts by status", None, lambda: tasks.status_counts(of_worker)),
+        Question("task: opened", SCREEN, one.read, asks_hub),
+        Question("task: poll, nothing new", SCREEN, one.poll, asks_hub, one.poll),
         Question("workers: list", SCREEN, workers.list, hub_queries.workers()),
     ]
     for window in Window:
@@ -158,52 +160,38 @@ def _hours(tasks: TaskStore, hours: int, workers: Sequence[str]) -> Question:
 async def _list(
     tasks: TaskStore, name: str, filter: TaskFilter, poll: int, busy: Callable[[], None] | None
 ) -> list[Question]:
-    cursor: Cursor | None = None
-    for _ in range(PAGES_DOWN):
-        page = await tasks.list_tasks(filter, limit=PAGE_ROWS, after=cursor)
-        if not page.more:
-            break
-        cursor = page.last
+    """Return what a task list with this filter asks; the hub's page shows the same rows."""
+    first = hub_queries.page(filter)
     still = SteadyList(tasks, filter, lambda: None)
-    asked = [
-        Question(
-            f"{name}: first page",
-            SCREEN,
-            lambda: tasks.list_tasks(filter, limit=PAGE_ROWS),
-            hub_queries.page(filter),
-        ),
-        Question(
-            f"{name}: page by cursor",
-            SCREEN,
-            lambda: tasks.list_tasks(filter, limit=PAGE_ROWS, after=cursor),
-            hub_queries.page(filter, number=PAGES_DOWN * PAGE_ROWS // hub_queries.PAGE_ROWS),
-        ),
-        Question(
-            f"{name}: last page",
-            SCREEN,
-            lambda: tasks.list_tasks(filter, limit=PAGE_ROWS, from_end=True),
-        ),
-        Question(
-            f"{name}: poll, nothing new", poll, still.poll, hub_queries.page(filter), still.open
-        ),
+    asked = [Question("first page", SCREEN, lambda: _page(tasks, filter), first)]
+    down, cursor = await _go_down(tasks, filter)
+    if down:
+        there = hub_queries.page(filter, number=down // hub_queries.PAGE_ROWS)
+        ask = partial(_page, tasks, filter, after=cursor)
+        asked.append(Question(f"page by cursor, {down} down", SCREEN, ask, there))
+    asked += [
+        Question("last page", SCREEN, lambda: _page(tasks, filter, from_end=True)),
+        Question("poll, nothing new", poll, still.poll, first, still.open),
     ]
     if busy is not None:
         changing = SteadyList(tasks, filter, busy)
-        asked.append(
-            Question(
-                f"{name}: poll, 20 tasks changed",
-                poll,
-                changing.poll,
-                hub_queries.page(filter),
-                changing.open,
-            )
-        )
-    asked.append(
-        Question(
-            f"{name}: count",
-            None,
-            lambda: tasks.count_tasks(filter),
-            hub_queries.count(filter),
-        )
-    )
-    return asked
+        what = "poll, 20 tasks changed"
+        asked.append(Question(what, poll, changing.poll, first, changing.open))
+    counted = hub_queries.count(filter)
+    asked.append(Question("count", None, lambda: tasks.count_tasks(filter), counted))
+    return [replace(one, what=f"{name}: {one.what}") for one in asked]
+
+
+async def _page(tasks: TaskStore, filter: TaskFilter, **where: Any) -> Page:
+    return await tasks.list_tasks(filter, limit=PAGE_ROWS, **where)
+
+
+async def _go_down(tasks: TaskStore, filter: TaskFilter) -> tuple[int, Cursor | None]:
+    """Go a few pages down; return how many rows lie above, 0 where there is but one page."""
+    above, cursor = 0, None
+    for _ in range(PAGES_DOWN):
+        page = await _page(tasks, filter, after=cursor)
+        if not page.more:
+            break
+        above, cursor = above + len(page.tasks), page.last
+    return above, cursor
