@@ -157,6 +157,8 @@ class TaskList:
         except HubError as error:
             self._report(error)
             return None
-        # The list may have been read anew meanwhile: this page would then continue another one.
+        # Meanwhile the list may have been read anew, or have let go of the page that this one
+        # continues, as new rows came at the top.
         current = window is self._table.window and filter == self.filter and not self._anew
-        return page if current else None
+        continues = where.get("after", window.last) == window.last
+        return page if current and continues else None
