@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from textual.binding import BindingsMap
 from textual.events import Key
 from textual.suggester import Suggester
 from textual.widgets import Input
+
+_ACTIONS = {
+    key: found[0].action for key, found in BindingsMap(Input.BINDINGS).key_to_bindings.items()
+}
+"""What keys such as enter and left do in a field."""
 
 
 class Field(Input):
     """A field of one line. Its cursor does not blink: that would send bytes all the time.
 
-    Enter submits what stands there when it is read. Textual's own binding for it runs later, when
-    keys that were typed behind it on a slow line are in the field already.
+    All keys take effect in the order in which they were typed. Textual itself runs what is bound
+    to a key later than it inserts the characters that came behind it on a slow line.
     """
 
     def __init__(self, id: str, *, placeholder: str = "", suggester: Suggester | None = None):
@@ -24,9 +30,10 @@ class Field(Input):
         )
         self.cursor_blink = False
 
-    def on_key(self, event: Key) -> None:
-        """Submit on enter."""
-        if event.key == "enter":
+    async def on_key(self, event: Key) -> None:
+        """Do what is bound to the key, here and now."""
+        action = _ACTIONS.get(event.key)
+        if action is not None:
             event.stop()
             event.prevent_default()
-            self.post_message(self.Submitted(self, self.value))
+            await self.run_action(action)

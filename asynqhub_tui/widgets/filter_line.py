@@ -71,7 +71,7 @@ class FilterInput(Field):
             self._history = [*(one for one in self._history if one != text), text]
         self._at = len(self._history)
 
-    def on_key(self, event: Key) -> None:
+    async def on_key(self, event: Key) -> None:
         """Walk through the history, and complete with tab."""
         if event.key in ("up", "down") and self._history:
             event.stop()
