@@ -152,7 +152,7 @@ class PostgresServer:
         """Return how many connections to a database there have been so far."""
         name = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
         log = (self.folder / "log").read_text(errors="replace")
-        return len(re.findall(rf"connection authorized: .* database={name} ", log + " "))
+        return len(re.findall(rf"connection authorized: .* database={name}\b", log))
 
     def _admin(self, statement: sql.SQL, *names: str) -> None:
         with psycopg.connect(self.socket_dsn("postgres"), autocommit=True) as connection:

@@ -10,7 +10,7 @@ from psycopg import errors as pg
 from asynqhub_tui.dsn import mask
 from asynqhub_tui.repository import HubError, Refused, SchemaMismatch, Unavailable
 
-_RETRYING = "It is tried again by itself."
+_RETRYING = "Try again in a moment."
 
 _AT_CONNECT: tuple[tuple[str, type[HubError], str, str], ...] = (
     (
