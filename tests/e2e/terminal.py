@@ -88,10 +88,11 @@ class Terminal:
         self.raw = bytearray()
         self._screen = _Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
+        self._text: str | None = None
         self._held = b""
         self._ended = False
         self._end, inside = pty.openpty()
-        fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        _set_size(inside, columns, lines)
         try:
             self._process = subprocess.Popen(
                 command,
@@ -132,7 +133,9 @@ class Terminal:
     @property
     def screen(self) -> str:
         """What the screen shows."""
-        return "\n".join(line.rstrip() for line in self._screen.display)
+        if self._text is None:  # pyte takes long for it
+            self._text = "\n".join(line.rstrip() for line in self._screen.display)
+        return self._text
 
     @property
     def modes(self) -> set[int]:
@@ -157,6 +160,21 @@ class Terminal:
             found.update(_colors(match[1].decode().split(";")))
         return found
 
+    def invisible(self) -> str:
+        """Return the characters that have the colour of what is behind them."""
+        cells = (cell for line in self._screen.buffer.values() for cell in line.values())
+        return "".join(cell.data for cell in cells if cell.data.strip() and cell.fg == cell.bg)
+
+    def wipe(self) -> None:
+        """Clear the screen behind the program's back."""
+        self._feed(b"\x1b[2J")
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Change the size, as a window that is dragged."""
+        self._screen.resize(lines, columns)
+        self._text = None
+        _set_size(self._end, columns, lines)
+
     def press(self, *keys: str) -> None:
         """Press keys, one after the other: names of KEYS, `ctrl+x`, or characters."""
         self.send("".join(_sequence(key) for key in keys).encode())
@@ -172,14 +190,15 @@ class Terminal:
 
     def wait_for(self, *texts: str, gone: Sequence[str] = (), timeout: float = PATIENCE) -> str:
         """Wait until the screen shows all `texts` and none of `gone`, and return it."""
+        what = ", ".join(map(repr, texts)) + "".join(f", no {text!r}" for text in gone)
 
         def there() -> bool:
             screen = self.screen
-            return all(text in screen for text in texts) and not any(
-                text in screen for text in gone
-            )
+            found = all(text in screen for text in texts)
+            found = found and not any(text in screen for text in gone)
+            assert found or not self._ended, f"{what} will not come, it has ended:\n{screen}"
+            return found
 
-        what = ", ".join(map(repr, texts)) + "".join(f", no {text!r}" for text in gone)
         self.wait_until(there, what, timeout=timeout)
         return self.screen
 
@@ -187,11 +206,12 @@ class Terminal:
         """Wait until `done` is true; `what` says it in words."""
         deadline = time.monotonic() + timeout
         while not done():
-            over = self._ended or time.monotonic() > deadline
+            if time.monotonic() > deadline:
+                state = ", and the program has ended" if self._ended else ""
+                raise AssertionError(
+                    f"waited {timeout:g} s for {what}{state}. The screen:\n{self.screen}"
+                )
             self._read(0.05)
-            if over and not done():
-                state = "it has ended" if self._ended else f"after {timeout:g} s"
-                raise AssertionError(f"waited for {what}, {state}. The screen:\n{self.screen}")
 
     def wait_exit(self, timeout: float = PATIENCE) -> int:
         """Wait until the program has ended, and return its exit code, negative for a signal."""
@@ -231,9 +251,8 @@ class Terminal:
 
     def _read(self, seconds: float) -> bool:
         """Take in what comes within `seconds`; False if nothing did."""
-        if self._ended:
-            return False
-        readable, _, _ = select.select([self._end], [], [], max(seconds, 0))
+        sources = [] if self._ended else [self._end]
+        readable, _, _ = select.select(sources, [], [], max(seconds, 0))
         if not readable:
             return False
         data = b""
@@ -250,6 +269,11 @@ class Terminal:
         cut = unfinished.start() if unfinished else len(data)
         self._held = data[cut:]
         self._stream.feed(_UNKNOWN.sub(b"", data[:cut]))
+        self._text = None
+
+
+def _set_size(end: int, columns: int, lines: int) -> None:
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
 
 def _take_terminal() -> None:

@@ -136,7 +136,7 @@ def test_a_worker_with_tasks_is_disabled_instead(dashboard: Terminal, busy_hub: 
     dashboard.press(*"mailer", "enter")
     dashboard.wait_for("▲ The worker mailer still has", "disable it", "purge its tasks")
     assert busy_hub.workers() == ["images", "mailer", "retired"]
-    dashboard.press("d")
+    dashboard.press("X")
     dashboard.wait_for("✓ The worker mailer is disabled")
     dashboard.press("q")
     wait_for_row(dashboard, "mailer", "disabled")

@@ -1,0 +1,229 @@
+"""How the installed program behaves towards the terminal: signals, colours, mouse, keys, texts."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from asynqhub_tui import cli
+from tests.e2e.conftest import Start
+from tests.e2e.hub import Hub
+from tests.e2e.terminal import ALTERNATE, CURSOR, MOUSE, PROGRAM, Terminal
+
+STATES = ("○ pending", "● running", "! overdue", "✓ success", "✗ fail", "† dead")
+
+OWNED = "\x1b]0;owned\x07\x1b[97;41mred\x9b2J\u202e"
+"""Sets the title, changes the colour, clears the screen, turns the line around."""
+
+
+@pytest.fixture
+def lived_in(hub: Hub) -> Hub:
+    """An installation with a task in every state."""
+    hub.register("mailer")
+    for task_id in ("waits", "runs", "hangs", "done", "failed", "dead"):
+        hub.enqueue(task_id, "mailer", ago=7200)
+    hub.begin("runs")
+    hub.begin("hangs", ago=7000)
+    for task_id, status in (("done", "success"), ("failed", "fail"), ("dead", "dead")):
+        hub.begin(task_id, ago=100)
+        hub.report(task_id, status, error=None if status == "success" else "broken")
+    return hub
+
+
+@pytest.fixture
+def open_dashboard(lived_in: Hub, start: Start) -> Callable[..., Terminal]:
+    """Open the dashboard on that installation, with further options and variables."""
+
+    def open_dashboard(*options: str, **variables: str) -> Terminal:
+        terminal = start("--backend", "postgres", *options, POSTGRES_DSN=lived_in.dsn, **variables)
+        terminal.wait_for("● live", *STATES)
+        return terminal
+
+    return open_dashboard
+
+
+Open = Callable[..., Terminal]
+
+
+def slow_down(hub: Hub) -> None:
+    """Let every query of tasks take a minute."""
+    hub.sql("ALTER TABLE task RENAME TO slow_task")
+    hub.sql("CREATE VIEW task AS SELECT slow_task.* FROM slow_task, pg_sleep(60)")
+
+
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [
+        (lambda terminal: terminal.signal(signal.SIGTERM), 128 + signal.SIGTERM),
+        (lambda terminal: terminal.signal(signal.SIGHUP), 128 + signal.SIGHUP),
+        (lambda terminal: terminal.signal(signal.SIGINT), cli.INTERRUPTED),
+        (lambda terminal: terminal.press("ctrl+c"), cli.OK),
+    ],
+    ids=["SIGTERM", "SIGHUP", "SIGINT", "ctrl+c"],
+)
+def test_an_end_in_the_middle_of_a_query_leaves_nothing_behind(
+    how: Callable[[Terminal], None], code: int, open_dashboard: Open, lived_in: Hub
+) -> None:
+    terminal = open_dashboard()
+    slow_down(lived_in)
+    terminal.wait_until(lambda: "active" in lived_in.sessions(), "a query under way")
+    how(terminal)
+    assert terminal.wait_exit() == code, terminal.screen
+    assert terminal.screen.strip() == ""
+    assert terminal.left_clean
+    terminal.wait_until(lambda: not lived_in.sessions(), "an end of its sessions on the server")
+
+
+def test_a_lost_line_ends_the_program_and_its_sessions(open_dashboard: Open, lived_in: Hub) -> None:
+    terminal = open_dashboard()
+    terminal.hang_up()
+    assert terminal.wait_exit() > 0  # it ended by itself, not by the signal
+    assert not lived_in.sessions()
+
+
+@pytest.mark.parametrize(
+    ("keys", "shows"),
+    [(("/", "x"), "\n x"), (("ctrl+p",), "Search"), (("y",), "Copy")],
+    ids=["filter", "palette", "menu"],
+)
+def test_ctrl_c_quits_from_everywhere(
+    keys: tuple[str, ...], shows: str, open_dashboard: Open
+) -> None:
+    terminal = open_dashboard()
+    terminal.press(*keys)
+    terminal.wait_for(shows)
+    terminal.press("ctrl+c")
+    assert terminal.wait_exit() == cli.OK, terminal.screen
+    assert terminal.left_clean
+
+
+def test_ctrl_z_gives_the_shell_its_terminal_and_fg_the_whole_screen(
+    lived_in: Hub, environ: dict[str, str], tmp_path: Path
+) -> None:
+    environ |= {"POSTGRES_DSN": lived_in.dsn, "PS1": "ready> ", "ENV": "/dev/null"}
+    with Terminal(["/bin/sh", "-i"], environ, tmp_path) as terminal:
+        terminal.wait_for("ready>")
+        terminal.press(*f"{PROGRAM} --backend postgres", "enter")
+        terminal.wait_for("● live", *STATES, "? keys")
+        terminal.press("ctrl+z")
+        terminal.wait_for("Stopped", gone=STATES)
+        assert ALTERNATE not in terminal.modes
+        assert MOUSE not in terminal.modes
+        assert CURSOR in terminal.modes
+        lived_in.enqueue("newcomer", "mailer")
+        terminal.press(*"fg", "enter")
+        terminal.wait_for("● live", *STATES, "newcomer", "3 Workers", "UPDATED", "? keys")
+        terminal.press("q")
+        terminal.wait_for("ready>", gone=STATES)
+        terminal.press(*"echo code=$?", "enter")
+        terminal.wait_for("code=0")
+
+
+def test_ctrl_l_repairs_a_screen_that_was_disturbed(open_dashboard: Open) -> None:
+    terminal = open_dashboard()
+    terminal.wipe()
+    terminal.press("ctrl+l")
+    terminal.wait_for("● live", *STATES, "3 Workers", "UPDATED", "? keys")
+
+
+def test_a_window_may_change_its_size(open_dashboard: Open) -> None:
+    terminal = open_dashboard()
+    terminal.resize(80, 24)
+    terminal.wait_until(
+        lambda: "? keys" in terminal.screen.split("\n")[23] and terminal.line("† dead"),
+        "the footer in line 24",
+    )
+    terminal.resize(160, 50)
+    terminal.wait_for("waits", "mailer:main:default")
+    terminal.wait_until(lambda: "? keys" in terminal.screen.split("\n")[49], "the footer below")
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "on"),
+    [
+        ((), {}, True),
+        ((), {"SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22"}, False),
+        (("--mouse",), {"SSH_CONNECTION": "192.0.2.1 50000 192.0.2.2 22"}, True),
+    ],
+    ids=["here", "SSH", "SSH --mouse"],
+)
+def test_the_mouse_stays_with_the_terminal_over_ssh(
+    options: tuple[str, ...], variables: dict[str, str], on: bool, open_dashboard: Open
+) -> None:
+    terminal = open_dashboard(*options, **variables)
+    assert (b"\x1b[?1000h" in terminal.raw) is on
+    assert (MOUSE in terminal.modes) is on
+    terminal.press("ctrl+o")
+    terminal.wait_for("mouse off" if on else "mouse on")
+    assert (MOUSE in terminal.modes) is not on
+    assert b"\x1b[?1003h" not in terminal.raw  # that would be every movement of the pointer
+    terminal.press("q")
+    terminal.wait_exit()
+    assert terminal.left_clean
+
+
+@pytest.mark.parametrize(
+    ("variables", "pattern"),
+    [
+        ({"TERM": "xterm"}, r"(3|4|9|10)[0-7]"),
+        ({"TERM": "xterm-256color"}, r"[34]8;5;\d+"),
+        ({"COLORTERM": "truecolor"}, r"[34]8;2;\d+;\d+;\d+"),
+    ],
+    ids=["16", "256", "truecolor"],
+)
+def test_no_more_colours_are_sent_than_the_terminal_has(
+    variables: dict[str, str], pattern: str, open_dashboard: Open
+) -> None:
+    terminal = open_dashboard(**variables)
+    colors = terminal.colors()
+    assert len(colors) > 5
+    assert [color for color in colors if not re.fullmatch(pattern, color)] == []
+    assert terminal.invisible() == ""
+
+
+def test_without_colours_all_is_grey(open_dashboard: Open) -> None:
+    terminal = open_dashboard(NO_COLOR="1", COLORTERM="truecolor")
+    colors = [color.split(";") for color in terminal.colors()]
+    assert colors
+    assert [one for one in colors if len(one) != 5 or len(set(one[2:])) != 1] == []
+    assert terminal.invisible() == ""
+
+
+def test_what_is_stored_never_commands_the_terminal(hub: Hub, start: Start) -> None:
+    worker = f"w{OWNED}"
+    hub.register(worker, (f"g{OWNED}",))
+    hub.enqueue(f"t{OWNED}", worker, payload='{"k": "\\u001b]0;owned\\u0007\\u009b2J \\u202e"}')
+    hub.begin(f"t{OWNED}")
+    hub.report(f"t{OWNED}", "fail", error=f"e{OWNED}\n{OWNED}")
+    terminal = start("--backend", "postgres", POSTGRES_DSN=hub.dsn)
+    terminal.wait_for("✗ fail", "e␛]0;owned␇")
+    terminal.press("w")
+    terminal.wait_for("Tasks of which worker?", "w␛]0;owned␇")
+    terminal.press("esc")
+    terminal.wait_for("✗ fail", gone=["Tasks of which worker?"])
+    terminal.press("enter")
+    terminal.wait_for("task t␛]0;owned␇", "ERROR of attempt 1", "PAYLOAD", "\\u001b]0;owned")
+    terminal.press("3")
+    terminal.wait_for("w␛]0;owned␇", "g␛]0;owned␇")
+    terminal.press("D")
+    terminal.wait_for("Delete worker w␛]0;owned␇")
+    for sequence in ("\x1b]0;", "owned\x07", "\x1b[97;41m", "\x9b", "\u202e"):
+        assert sequence.encode() not in terminal.raw
+
+
+def test_an_arrow_key_that_a_slow_line_splits_is_no_esc(open_dashboard: Open) -> None:
+    terminal = open_dashboard()
+    terminal.press("/", *"ac")
+    terminal.wait_for("\n ac")
+    terminal.send(b"\x1b")
+    time.sleep(0.15)  # longer than Textual's own patience, shorter than ours
+    terminal.send(b"[D")
+    terminal.press("b")
+    terminal.wait_for("\n abc")
+    terminal.press("esc")
+    terminal.wait_for("/ all tasks", gone=["abc"])
