@@ -37,7 +37,8 @@ INTERVALS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 class Feed(Generic[T]):
     """One question that is asked again and again.
 
-    `fetch` asks it, `deliver` takes the answer. `every` is the least number of seconds between two
+    `fetch` asks it, `deliver` takes the answer. An answer of None means that there was nothing to
+    ask just now; it tells nothing of the store. `every` is the least number of seconds between two
     askings; None means the poller's interval. A feed may be shared by several pollers of which one
     runs at a time: it remembers when it was last asked.
     """
@@ -260,10 +261,12 @@ class Poller:
         if feed.generation != generation:
             return
         now = self._clock()
-        feed.answered(now - started)
+        if answer is not None:
+            feed.answered(now - started)
         feed.due = now + period(feed, self._feeds, self._state.interval)
         feed.deliver(answer)
-        self._fresh(now)
+        if answer is not None:
+            self._fresh(now)
 
     def _fresh(self, now: float) -> None:
         self._pace.tries = 0

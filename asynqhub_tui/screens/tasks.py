@@ -25,7 +25,7 @@ from asynqhub_tui.models import (
     Task,
 )
 from asynqhub_tui.polling import Feed
-from asynqhub_tui.repository import HubError, TaskFilter
+from asynqhub_tui.repository import HubError, NotFound, TaskFilter
 from asynqhub_tui.screens.base import Go, HubScreen
 from asynqhub_tui.screens.task_list import TaskList
 from asynqhub_tui.session import Session
@@ -188,8 +188,8 @@ class TasksScreen(HubScreen):
             return DetailData(
                 await tasks.get_task(task.task_id), await tasks.list_attempts(task.task_id, 10)
             )
-        except HubError:
-            return DetailData(task, ())  # the list's own feed says what is wrong
+        except NotFound:
+            return DetailData(task, ())
 
     def _take_detail(self, data: DetailData | None) -> None:
         self._detail.show(data)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,9 +28,10 @@ from asynqhub_tui.screens.tasks import TasksScreen
 from asynqhub_tui.screens.workers import WorkersScreen
 from asynqhub_tui.settings import Settings
 from asynqhub_tui.view import View
-from asynqhub_tui.widgets.notes import NoteLine
+from asynqhub_tui.widgets.notes import Banner, NoteLine
+from tests.contract.builders import make_task
 from tests.contract.engines import Sqlite
-from tests.screens.sample import NOW, Rows
+from tests.screens.sample import NOW, Rows, task_id
 
 PLACE = "demo.db"
 """What the header says instead of the temporary file's path."""
@@ -54,7 +56,10 @@ class Clock:
 
 
 class Faults:
-    """What the store is told to do wrong, by the name of a method; `*` stands for all of them."""
+    """What the store is told to do wrong, by the name of a method; `*` stands for all of them.
+
+    `list_tasks after` is a call of list_tasks with that keyword.
+    """
 
     def __init__(self) -> None:
         self.errors: dict[str, BaseException] = {}
@@ -68,13 +73,13 @@ class Faults:
         self.gates[name] = asyncio.Event()
         return self.gates[name]
 
-    async def pass_through(self, name: str) -> None:
+    async def pass_through(self, name: str, *keywords: str) -> None:
         """Do what was told, before the real call."""
-        self.calls[name] += 1
-        if gate := self.gates.get(name):
+        names = [f"{name} {one}" for one in keywords] + [name, "*"]
+        self.calls.update(names)
+        for gate in [self.gates[one] for one in names if one in self.gates]:
             await gate.wait()
-        error = self.errors.get(name) or self.errors.get("*")
-        if error is not None:
+        for error in [self.errors[one] for one in names if one in self.errors]:
             raise error
 
 
@@ -93,7 +98,7 @@ class _Faulty:
             faults.under_way += 1
             faults.most_under_way = max(faults.most_under_way, faults.under_way)
             try:
-                await faults.pass_through(name)
+                await faults.pass_through(name, *kwargs)
                 return await method(*args, **kwargs)
             finally:
                 faults.under_way -= 1
@@ -148,6 +153,27 @@ class Stage:
     def load(self, rows: Rows) -> None:
         """Write rows into the file."""
         self._store.load(rows.workers, rows.tasks, rows.attempts)
+
+    def load_new(self, number: int, *, first: int = 10_000, **fields: Any) -> list[str]:
+        """Write tasks that were created just now, and return their ids, the newest first."""
+        now = self.clock.now()
+        tasks = [
+            make_task(
+                task_id(first + index),
+                at=now - timedelta(milliseconds=number - index),
+                worker_name="worker-1",
+                queue="worker-1:web_crawl:default",
+                **fields,
+            )
+            for index in range(number)
+        ]
+        self.load(Rows(tasks=tasks))
+        return [task.task_id for task in reversed(tasks)]
+
+    def change(self, sql: str, *parameters: object) -> None:
+        """Change rows behind the dashboard's back."""
+        with closing(sqlite3.connect(self._store.dsn)) as connection, connection:
+            connection.execute(sql, parameters)
 
     async def _open_hub(self, target: Target) -> Hub:
         if self.opening is not None:
@@ -230,6 +256,14 @@ class Desk:
     def note(self) -> str:
         """The news in the line above the footer."""
         return self.app.screen.query_one(NoteLine).text
+
+    @property
+    def banner(self) -> str:
+        """What is wrong, in words."""
+        banner = self.app.screen.query_one(Banner)
+        shown = " ".join(self.text.split())
+        assert not banner.display or banner.text in shown.replace(" ▲ ", " ")
+        return banner.text
 
     @property
     def cursor_line(self) -> str:
