@@ -98,7 +98,8 @@ class Canvas(Widget, can_focus=False, inherit_bindings=False):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._drawn: list[Strip] = []
-        self._styles_for: tuple[object, dict[tuple[str, str], Style]] = (None, {})
+        self._base = Style.null()
+        self._styles: dict[tuple[str, str], Style] = {}
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         """Return the lines to show in `width` by `height` cells; missing ones are blank."""
@@ -132,7 +133,7 @@ class Canvas(Widget, can_focus=False, inherit_bindings=False):
         """Paint all anew: a theme or a class has changed."""
         super().notify_style_update()
         self._drawn = []
-        self._styles_for = (None, {})
+        self._styles = {}
 
     def on_resize(self) -> None:
         """Paint all anew for another size."""
@@ -143,6 +144,9 @@ class Canvas(Widget, can_focus=False, inherit_bindings=False):
         width, height = self.size
         lines = list(self.lines(width, height))[:height]
         lines += [Line()] * (height - len(lines))
+        base = self.rich_style  # put together from all ancestors: once a painting, not once a piece
+        if base != self._base:
+            self._base, self._styles = base, {}
         return [self._strip(line, width) for line in lines]
 
     def _strip(self, line: Line, width: int) -> Strip:
@@ -153,18 +157,13 @@ class Canvas(Widget, can_focus=False, inherit_bindings=False):
         return strip.adjust_cell_length(width, self._style("", line.tone))
 
     def _style(self, tone: str, beneath: str) -> Style:
-        base = self.rich_style
-        key, styles = self._styles_for
-        if key != base:
-            styles = {}
-            self._styles_for = (base, styles)
-        style = styles.get((tone, beneath))
+        style = self._styles.get((tone, beneath))
         if style is None:
-            style = base
+            style = self._base
             for name in (tone, beneath):
                 if name:
                     style += self.get_component_rich_style(f"canvas--{name}", partial=True)
-            styles[tone, beneath] = style
+            self._styles[tone, beneath] = style
         return style
 
 
