@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import ClassVar
 
+from rich.console import RenderableType
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -104,6 +105,17 @@ class AsynqHubApp(App[None]):
             self.add_mode(name, partial(_itself, screen))
         self.switch_mode("tasks")
         self.call_after_refresh(self.run_worker, self._connect(), exit_on_error=True)
+
+    def exit(
+        self,
+        result: None = None,
+        return_code: int = 0,
+        message: RenderableType | None = None,
+    ) -> None:
+        """End; an answer that comes from now on would find a screen that is half taken down."""
+        for screen in self._tabs.values():
+            screen.end()
+        super().exit(result, return_code, message)
 
     async def on_unmount(self) -> None:
         """Close the hub."""

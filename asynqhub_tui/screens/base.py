@@ -134,11 +134,15 @@ class HubScreen(Screen[None]):
         """Go on where the screen was left."""
         self._resume()
 
-    def on_unmount(self) -> None:
-        """Stop for good."""
+    def end(self) -> None:
+        """Ask and paint nothing any more."""
         self.ready = False
         if self.poller is not None:
             self.poller.stop()
+
+    def on_unmount(self) -> None:
+        """End, where the application has not said so before."""
+        self.end()
 
     def _resume(self) -> None:
         if self.poller is not None and self.ready:
@@ -201,7 +205,7 @@ class HubScreen(Screen[None]):
         self.query_one(Banner).say(text)
 
     def _tick(self) -> None:
-        if not self.is_current or self.poller is None:
+        if not self.is_current or not self.ready or self.poller is None:
             return
         state = self.poller.state
         if state.error is not None:
