@@ -124,7 +124,7 @@ class WorkersScreen(HubScreen):
             self._chosen = self.table.current.config
             choices = (
                 Choice("n", "name", "name"),
-                Choice("j", "configuration as JSON", "configuration"),
+                Choice("J", "configuration as JSON", "configuration"),
                 Choice("c", "command line that shows it", "command line"),
             )
             self.query_one(Menu).open("copy", "Copy", choices)
