@@ -75,7 +75,7 @@ async def test_ages_are_painted_in_steps(stage: Stage) -> None:
             await desk.pass_time(2)
         assert not {1, 2} & seen.of("tasks")
         with painted() as seen:
-            await desk.pass_time(2)
+            await desk.pass_time(3)
         assert 1 in seen.of("tasks")
         assert len(seen.of("tasks")) < 5
 
