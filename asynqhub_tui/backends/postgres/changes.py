@@ -67,26 +67,43 @@ class _Delta:
 async def _new_attempts(database: Database, shown: Sequence[str], mark: Mark | None) -> _Delta:
     now = time.monotonic()
     if mark is None:
-        return await _fresh_start(database, now)
-    params = {"settled": mark.settled, "shown": list(shown), "bound": _NEW_ATTEMPTS + 1}
-    rows = await database.fetch(_NEW, params)
-    read, newest, *_ = rows[0]
-    found = {attempt_id: task_id for *_, attempt_id, task_id in rows if attempt_id is not None}
-    if read > _NEW_ATTEMPTS:
-        return await _fresh_start(database, now)
+        return await _fresh_start(database, shown, now)
+    new = await _attempts_behind(database, shown, mark.settled)
+    if new.read > _NEW_ATTEMPTS:
+        return await _fresh_start(database, shown, now)
     touched = frozenset(
-        task_id for attempt_id, task_id in found.items() if attempt_id not in mark.seen
+        task_id for attempt_id, task_id in new.of_shown.items() if attempt_id not in mark.seen
     )
-    times = (*mark.newest, (now, max(newest or 0, mark.newest[-1][1])))
+    times = (*mark.newest, (now, max(new.newest, mark.newest[-1][1])))
     old = [entry for entry in times if entry[0] <= now - _SETTLED]
     settled = old[-1][1] if old else mark.settled
-    seen = frozenset(attempt_id for attempt_id in found if attempt_id > settled)
+    seen = frozenset(attempt_id for attempt_id in new.of_shown if attempt_id > settled)
     return _Delta(touched, settled, seen, tuple(times[max(len(old) - 1, 0) :]))
 
 
-async def _fresh_start(database: Database, now: float) -> _Delta:
+async def _fresh_start(database: Database, shown: Sequence[str], now: float) -> _Delta:
     [(newest,)] = await database.fetch(_NEWEST_ATTEMPT)
-    return _Delta(None, newest - _IN_FLIGHT, frozenset(), ((now, newest),))
+    settled = newest - _IN_FLIGHT
+    # All tasks are read anew after this, so that these attempts are no news to the next poll.
+    seen = frozenset((await _attempts_behind(database, shown, settled)).of_shown)
+    return _Delta(None, settled, seen, ((now, newest),))
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """How many attempt rows were read, the newest id among them, and those of the shown tasks."""
+
+    read: int
+    newest: int
+    of_shown: Mapping[int, str]
+
+
+async def _attempts_behind(database: Database, shown: Sequence[str], settled: int) -> _New:
+    params = {"settled": settled, "shown": list(shown), "bound": _NEW_ATTEMPTS + 1}
+    rows = await database.fetch(_NEW, params)
+    read, newest, *_ = rows[0]
+    found = {attempt_id: task_id for *_, attempt_id, task_id in rows if attempt_id is not None}
+    return _New(read, newest or 0, found)
 
 
 async def _reread(

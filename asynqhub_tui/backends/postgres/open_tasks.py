@@ -83,9 +83,10 @@ async def _by_attempts(database: Database) -> tuple[list[TaskRow], datetime | No
 
 
 async def _by_rows(database: Database, until: datetime) -> tuple[list[TaskRow], bool]:
-    rows = await database.fetch(_UNFINISHED, {"until": until, "bound": OPEN + 1})
-    [most, *_] = rows[0]
-    return task_rows(row[1:] for row in rows if row[1] is not None), most <= OPEN
+    params = {"until": until, "bound": OPEN + 1}
+    rows = task_rows(await database.fetch(_UNFINISHED, params))
+    running = sum(row.status == RUNNING for row in rows)
+    return rows, max(running, len(rows) - running) <= OPEN
 
 
 _STARTED = """
@@ -124,27 +125,11 @@ WITH started AS MATERIALIZED (
 SELECT total.found, total.oldest, {TASK_COLUMNS} FROM total LEFT JOIN unfinished AS t ON true
 """
 
-# A row that says `running` counts also without an attempt.
 _UNFINISHED = f"""
-WITH unfinished AS MATERIALIZED (
-    (SELECT {TASK_COLUMNS} FROM task AS t WHERE t.status = 'running'
-     ORDER BY t.updated_at DESC LIMIT %(bound)s)
-    UNION ALL
-    (SELECT {TASK_COLUMNS} FROM task AS t
-     WHERE t.status = 'pending' AND t.updated_at <= %(until)s::timestamptz
-     ORDER BY t.updated_at LIMIT %(bound)s)
-), open AS (
-    SELECT t.*
-    FROM unfinished AS t LEFT JOIN LATERAL (
-        SELECT a.status FROM task_attempt AS a WHERE a.task_id = t.task_id
-        ORDER BY a.started_at DESC, a.attempt DESC, a.id DESC LIMIT 1
-    ) AS a ON true
-    WHERE a.status = 'running' OR t.status = 'running'
-), most AS (
-    SELECT greatest(
-        (SELECT count(*) FROM unfinished AS t WHERE t.status = 'running'),
-        (SELECT count(*) FROM unfinished AS t WHERE t.status = 'pending')
-    ) AS rows
-)
-SELECT most.rows, {TASK_COLUMNS} FROM most LEFT JOIN open AS t ON true
+(SELECT {TASK_COLUMNS} FROM task AS t WHERE t.status = 'running'
+ ORDER BY t.updated_at DESC LIMIT %(bound)s)
+UNION ALL
+(SELECT {TASK_COLUMNS} FROM task AS t
+ WHERE t.status = 'pending' AND t.updated_at <= %(until)s::timestamptz
+ ORDER BY t.updated_at LIMIT %(bound)s)
 """

@@ -12,9 +12,16 @@ from asynqhub_tui.backends.postgres.rows import TASK_COLUMNS, TaskRow
 from asynqhub_tui.backends.postgres.selection import CLOCK_SLACK, MATCHES, Index, Key, Selection
 from asynqhub_tui.repository import Order
 
-FIRST_LOOK, SECOND_LOOK = 400, 3_600
-"""Rows that one page may examine where no index knows the whole filter: few at first, as they are
-often enough, and as many again as make 4,000."""
+FIRST_LOOK, MOST = 400, 4_000
+"""Rows that one page examines at first, and about how many at most, where it does not take every
+row of one stretch of an index."""
+
+_LEAST_DEPTH = 32
+"""Rows of each of an index's values that a look reads in any case, to sort those of the same time
+by id (PostgreSQL sorts that many at once)."""
+
+_SPARE = 1.5
+"""How many more rows to examine than the share of matching ones so far asks for."""
 
 _MAX_ID = 2**63 - 1
 
@@ -50,26 +57,40 @@ class Walk:
             created = index.key.order is Order.CREATED
             self._low = selection.since if created else selection.since - CLOCK_SLACK
 
+    @property
+    def _by_creation(self) -> bool:
+        """Whether it goes through all tasks, worker by worker."""
+        return self._index.key is Key.WORKER and self._index.whole
+
     async def page(self, start: Place | None, wanted: int) -> Stretch:
-        """Return up to `wanted` rows behind `start`, or what was found until the look's bound."""
-        if self._index.exact:
+        """Return up to `wanted` rows behind `start`, or what was found among the most examined."""
+        values = len(self._index.values)
+        if self._index.exact and (self._by_creation or values == 1):
             return await self.look(start, wanted, wanted)
-        first = await self.look(start, wanted, max(FIRST_LOOK, wanted))
-        if first.complete or len(first.rows) >= wanted:
-            return first
-        second = await self.look(first.end, wanted - len(first.rows), SECOND_LOOK)
-        return Stretch(first.rows + second.rows, second.end or first.end, second.complete)
+        rows: list[TaskRow] = []
+        end, examined = start, 0
+        examine = max(FIRST_LOOK, wanted, _LEAST_DEPTH * values)
+        while True:
+            stretch = await self.look(end, wanted - len(rows), examine)
+            rows += stretch.rows
+            end = stretch.end or end
+            examined += examine
+            if stretch.complete or len(rows) >= wanted or examined >= MOST:
+                return Stretch(rows, end, stretch.complete)
+            needed = _SPARE * (wanted - len(rows)) * examined / max(len(rows), 1)
+            examine = min(max(round(needed), FIRST_LOOK), 4 * examine, MOST - examined)
 
     async def look(self, start: Place | None, wanted: int, examine: int) -> Stretch:
         """Examine about `examine` rows behind `start`, and return up to `wanted` that match."""
         params = self._from(start)
         bound = None
-        if self._index.key is Key.WORKER and self._index.whole:
+        depth = max(examine // max(len(self._index.values), 1), _LEAST_DEPTH)
+        if self._by_creation:
             bound = await self._created_bound(params, examine)
             if bound is not None:
                 params["low" if self._down else "high"] = bound
-        share = examine // max(len(self._index.values), 1)
-        params["depth"] = examine if bound is not None else max(share, wanted)
+            depth = max(depth, wanted) if bound is None else examine
+        params["depth"] = depth
         params["wanted"] = wanted
         rows = await self._database.fetch(_WALK[self._index.key, self._down], params)
         stopped, end_at, end_id = rows[0][:3]
