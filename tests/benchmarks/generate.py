@@ -67,6 +67,7 @@ def churn(dsn: str) -> None:
                     """,
                     [status, first, first + _BATCH - 1],
                 )
+        connection.execute(FLUSH)
 
 
 def busy(dsn: str) -> None:
