@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from rich.text import Text
 from textual.binding import BindingsMap
 from textual.events import Key
 from textual.suggester import Suggester
 from textual.widgets import Input
+
+from asynqhub_tui.text import one_line
 
 _ACTIONS = {
     key: found[0].action for key, found in BindingsMap(Input.BINDINGS).key_to_bindings.items()
@@ -29,6 +32,12 @@ class Field(Input):
             id=id,
         )
         self.cursor_blink = False
+
+    @property
+    def _value(self) -> Text:
+        # Textual paints the value as it is: what was pasted, or came from a row, must stay inert.
+        # Character by character, so that the cursor stands where it should.
+        return Text("".join(map(one_line, self.value)), no_wrap=True, overflow="ignore", end="")
 
     async def on_key(self, event: Key) -> None:
         """Do what is bound to the key, here and now."""

@@ -39,7 +39,8 @@ class FilterSuggester(Suggester):
         else:
             options = [f"{key}:{one}" for one in self._values(key)]
             word = f"{key}:{begun}"
-        found = next((one for one in options if one.startswith(word) and one != word), None)
+        fitting = (one for one in options if one.startswith(word) and one != word)
+        found = next((one for one in fitting if one_line(one) == one), None)
         if found is None:
             return None
         return f"{head} {found}" if head else found

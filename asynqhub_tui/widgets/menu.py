@@ -67,7 +67,10 @@ class Menu(Canvas, can_focus=True):
         top = max(0, min(self._cursor - rows + 1, len(self._choices) - rows))
         lines = [
             Line(
-                [Piece(f" {self._title}", "strong"), Piece("   enter chooses   esc closes", "dim")]
+                [
+                    Piece(f" {one_line(self._title)}", "strong"),
+                    Piece("   enter chooses   esc closes", "dim"),
+                ]
             )
         ]
         for at in range(top, min(top + rows, len(self._choices))):
