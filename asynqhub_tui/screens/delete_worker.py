@@ -177,7 +177,7 @@ class DeleteWorkerScreen(Screen[bool]):
 
     def _purged_words(self) -> str:
         progress = self._progress
-        return f"{progress.tasks:,} tasks and {progress.attempts:,} attempts were deleted."
+        return f"{progress.tasks:,} tasks and {progress.attempts:,} rows of attempts were deleted."
 
     def action_disable(self) -> None:
         """Disable the worker instead."""
@@ -228,7 +228,8 @@ class DeleteWorkerScreen(Screen[bool]):
         bar.show(self._bar(), [Piece("esc stops", "dim")])
 
     def _text(self) -> list[Line]:
-        title = "Purge the history of" if self._stage is Stage.CONFIRM_PURGE else "Delete"
+        purge = self._stage in (Stage.CONFIRM_PURGE, Stage.PURGING)
+        title = "Purge the history of" if purge else "Delete"
         info = self._hub.info
         place = f"   on {info.backend} {one_line(info.place)}"
         lines = [Line([Piece(f"{title} worker "), _name(self._worker_name), Piece(place)]), Line()]
@@ -304,7 +305,7 @@ class DeleteWorkerScreen(Screen[bool]):
 
     def _bar(self) -> list[Piece]:
         progress, total = self._progress, self._plan.usage.tasks if self._plan else None
-        words = f"  {progress.tasks:,} tasks, {progress.attempts:,} attempts deleted"
+        words = f"  {progress.tasks:,} tasks, {progress.attempts:,} rows of attempts deleted"
         if total is None or not total.exact or not total.value:
             return [Piece(words)]
         done = min(progress.tasks / total.value, 1.0)

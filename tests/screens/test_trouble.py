@@ -1,0 +1,231 @@
+"""What cannot be done is said in one sentence, and nothing else happens."""
+
+from __future__ import annotations
+
+import pytest
+from textual.widgets import Input
+
+from asynqhub_tui.repository import Refused, Unavailable
+from asynqhub_tui.screens.delete_worker import DeleteWorkerScreen
+from tests.contract.builders import make_task
+from tests.screens.sample import Rows, fleet, sample
+from tests.screens.stage import Desk, Stage
+
+DOWN = Unavailable("db1:5432 does not answer (timed out after 1.5 s).", hint="Check the network.")
+
+
+async def test_a_connection_that_is_refused_ends_the_program(stage: Stage) -> None:
+    stage.not_opening = Refused(
+        "db1:5432 turns the user hub away: the password is wrong.", hint="Check POSTGRES_DSN."
+    )
+    app = stage.app()
+    async with app.run_test() as pilot:
+        desk = Desk(pilot, stage)
+        await desk.until(lambda: app._exit)
+    assert app.failure is stage.not_opening
+    assert app.defect is None
+
+
+async def test_the_screen_is_there_before_the_connection(stage: Stage) -> None:
+    gate = stage.hold_opening()
+    stage.load(sample())
+    app = stage.app()
+    async with app.run_test() as pilot:
+        desk = Desk(pilot, stage)
+        await desk.see("connecting", "keys")
+        for key in [
+            "j",
+            "G",
+            "s",
+            "p",
+            "p",
+            "A",
+            "space",
+            "y",
+            "escape",
+            "ctrl+r",
+            "3",
+            "D",
+            "X",
+            "1",
+        ]:
+            await pilot.press(key)
+        assert app.defect is None
+        gate.set()
+        await desk.see("● live 2s", "status:failed", "✗ fail")
+
+
+async def test_a_defect_ends_the_program_and_is_kept(stage: Stage) -> None:
+    stage.load(sample())
+    app = stage.app()
+    defect = ZeroDivisionError("a feed broke")
+    stage.faults.errors["status_counts"] = defect
+
+    async def run() -> None:
+        async with app.run_test() as pilot:
+            await Desk(pilot, stage).until(lambda: not app.is_running)
+
+    with pytest.raises(ZeroDivisionError, match="a feed broke"):
+        await run()
+    assert app.defect is defect
+
+
+async def test_enabling_fails(stage: Stage) -> None:
+    stage.load(sample())
+    async with stage.open() as desk:
+        await desk.press("3")
+        desk.faults.errors["upsert"] = DOWN
+        await desk.press("X", "y")
+        assert desk.note == str(DOWN)
+        assert "disabled" not in desk.cursor_line
+        assert "● live" in desk.lines()[0]
+
+
+async def test_marking_all_fails(stage: Stage) -> None:
+    stage.load(sample())
+    async with stage.open() as desk:
+        desk.faults.errors["task_refs"] = DOWN
+        await desk.press("A")
+        assert desk.note == str(DOWN)
+        assert not desk.tasks.table.marks
+        desk.faults.errors.clear()
+        await desk.press("A")
+        assert "64 marked" in desk.note
+
+
+async def test_a_read_only_store_changes_nothing(stage: Stage) -> None:
+    stage.load(Rows(fleet()))
+    async with stage.open(read_only=True) as desk:
+        await desk.press("3")
+        assert "READ-ONLY" in desk.lines()[0]
+        await desk.press("X", "y")
+        assert desk.note == "demo.db is open read-only. Start without read-only to change it."
+        await desk.press("D")
+        await desk.see("Type its name")
+        await desk.type("ai-worker")
+        await desk.press("enter")
+        await desk.see("demo.db is open read-only. Start without read-only to change it.")
+        await desk.press("escape")
+        assert "ai-worker" in desk.cursor_line
+        assert not desk.faults.calls["upsert"]
+        assert not desk.faults.calls["delete"]
+
+
+async def open_dialog(desk: Desk) -> None:
+    await desk.press("3", "D")
+    await desk.see("Type its name")
+
+
+async def confirm(desk: Desk) -> None:
+    await desk.type("ai-worker")
+    await desk.press("enter")
+
+
+async def test_only_the_exact_name_deletes(stage: Stage) -> None:
+    stage.load(Rows(fleet()))
+    async with stage.open() as desk:
+        await open_dialog(desk)
+        for typed in ("", "ai-worke", "Ai-worker", "ai-worker "):
+            desk.app.screen.query_one(Input).value = typed
+            await desk.press("enter")
+            assert "Type its name to delete it" in desk.text
+        await desk.press("escape")
+        assert "ai-worker" in desk.cursor_line
+        assert not desk.faults.calls["delete"]
+
+
+async def test_deleting_fails(stage: Stage) -> None:
+    stage.load(Rows(fleet()))
+    async with stage.open() as desk:
+        await open_dialog(desk)
+        desk.faults.errors["delete"] = DOWN
+        await confirm(desk)
+        await desk.see(str(DOWN))
+        assert "purge" not in desk.text
+
+
+async def test_a_worker_that_is_gone_meanwhile(stage: Stage) -> None:
+    stage.load(Rows(fleet()))
+    async with stage.open() as desk:
+        await desk.press("3")
+        stage.change("DELETE FROM worker WHERE worker_name = 'ai-worker'")
+        await desk.press("D")
+        await desk.see("There is no worker ai-worker.")
+        await desk.press("escape", "X", "y")
+        assert "There is no worker ai-worker." in desk.note
+
+
+async def refuse(desk: Desk) -> None:
+    await open_dialog(desk)
+    await confirm(desk)
+    await desk.see("still has tasks")
+
+
+async def test_disabling_instead_of_deleting(stage: Stage) -> None:
+    stage.load(sample())
+    async with stage.open() as desk:
+        await refuse(desk)
+        await desk.press("X")
+        await desk.see("The worker ai-worker is disabled.")
+        await desk.press("escape")
+        await desk.until(lambda: "disabled" in desk.cursor_line)
+
+
+async def test_purging_and_then_deleting(stage: Stage) -> None:
+    stage.load(sample())
+    async with stage.open() as desk:
+        await refuse(desk)
+        await desk.press("P")
+        await desk.see("Purge the history of worker ai-worker", "Type its name to purge")
+        await confirm(desk)
+        await desk.see("Type its name to delete it", "tasks         0")
+        await confirm(desk)
+        await desk.see("The worker ai-worker is deleted.")
+        await desk.press("q")
+        await desk.until(lambda: "ai-worker" not in desk.text)
+
+
+async def test_a_purge_is_stopped_between_two_batches(stage: Stage) -> None:
+    tasks = [
+        make_task(f"t-{number}", worker_name="ai-worker", queue="ai-worker:embedding:low")
+        for number in range(1_200)
+    ]
+    stage.load(Rows(fleet(), tasks))
+    async with stage.open() as desk:
+        await refuse(desk)
+        await desk.press("P")
+        desk.faults.hold("purge_worker batch")
+        await confirm(desk)
+        await desk.see("Purge the history of worker ai-worker", "500 tasks", "42%", "esc stops")
+        await desk.press("escape")
+        await desk.see(
+            "500 tasks and 0 rows of attempts were deleted.", "every task that is left is whole"
+        )
+        await desk.press("escape")
+        assert not isinstance(desk.app.screen, DeleteWorkerScreen)
+        await desk.press("enter")
+        assert "700 of " in desk.line(" / worker:ai-worker")
+
+
+async def test_a_purge_that_fails_says_how_far_it_came(stage: Stage) -> None:
+    stage.load(sample())
+    async with stage.open() as desk:
+        await refuse(desk)
+        await desk.press("P")
+        desk.faults.errors["purge_worker batch"] = DOWN
+        await confirm(desk)
+        await desk.see(str(DOWN), "24 tasks and 32 rows of attempts were deleted.")
+
+
+async def test_a_filter_that_is_none_says_what_would_be(stage: Stage) -> None:
+    stage.load(sample())
+    async with stage.open() as desk:
+        await desk.press("slash")
+        await desk.type("state:failed")
+        await desk.press("enter")
+        assert "There is no filter “state:”" in desk.note
+        field = desk.tasks.query_one("#filter-input", Input)
+        assert field.has_focus
+        assert field.value == "state:failed"
+        await desk.press("escape")
+        assert "all tasks" in desk.text
