@@ -212,7 +212,8 @@ class AsynqHubApp(App[None]):
             def run(action: str = key.action) -> None:
                 self.call_later(screen.run_action, action)
 
-            yield SystemCommand(key.help[0].upper() + key.help[1:], shown(key, {}), run)
+            words = key.help[0].upper() + key.help[1:]
+            yield SystemCommand(words, shown(key, self.session.remapped), run)
 
 
 def _itself(screen: HubScreen) -> HubScreen:
