@@ -73,14 +73,14 @@ def spread(left: Sequence[Piece], right: Sequence[Piece], width: int) -> list[Pi
 
 
 def clip(pieces: Sequence[Piece], width: int) -> list[Piece]:
-    """Cut `pieces` to `width` cells, or pad them to it."""
+    """Cut `pieces` to `width` cells, the last with an ellipsis, or pad them to it."""
     clipped: list[Piece] = []
     room = width
     for piece in pieces:
         size = cell_len(piece.text)
         if size > room:
             if room > 0:
-                clipped.append(Piece(fit(piece.text, room), piece.tone))
+                clipped.append(Piece(fit(piece.text.rstrip(), room), piece.tone))
             room = 0
             break
         clipped.append(piece)
@@ -150,11 +150,13 @@ class Canvas(Widget, can_focus=False, inherit_bindings=False):
         return [self._strip(line, width) for line in lines]
 
     def _strip(self, line: Line, width: int) -> Strip:
-        segments = [
-            Segment(text, self._style(tone, line.tone)) for text, tone in line.pieces if text
-        ]
-        strip = Strip(segments)
+        strip = self._styled(line.pieces, line.tone)
+        if strip.cell_length > width:
+            strip = self._styled(clip(line.pieces, width), line.tone)
         return strip.adjust_cell_length(width, self._style("", line.tone))
+
+    def _styled(self, pieces: Iterable[Piece], beneath: str) -> Strip:
+        return Strip([Segment(text, self._style(tone, beneath)) for text, tone in pieces if text])
 
     def _style(self, tone: str, beneath: str) -> Style:
         style = self._styles.get((tone, beneath))

@@ -200,8 +200,11 @@ class Stage:
         app = self.app(**settings)
         async with app.run_test(size=size) as pilot:
             desk = Desk(pilot, self)
-            await desk.rest()
-            yield desk
+            try:
+                await desk.rest()
+                yield desk
+            finally:
+                app.exit()
 
 
 class Desk:
