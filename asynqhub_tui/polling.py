@@ -265,7 +265,7 @@ class Poller:
             feed.answered(now - started)
         feed.due = now + period(feed, self._feeds, self._state.interval)
         feed.deliver(answer)
-        if answer is not None:
+        if answer is not None or self._state.error is None:
             self._fresh(now)
 
     def _fresh(self, now: float) -> None:
