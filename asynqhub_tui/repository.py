@@ -93,11 +93,10 @@ class Order(StrEnum):
 class TaskFilter:
     """Which tasks to show; all that is set must hold.
 
-    `statuses` matches rows by any of them. The words `running` and `overdue` go by what a task does,
-    as Task.state tells, whatever its row says. `queue` is
-    a full queue name, or the name of a queue group, which stands for all queues of that group in
-    the configuration of any worker. `task_id` is an id or the beginning of one. `since` is the
-    earliest time of creation.
+    `statuses` matches rows by any of them, save that the words `running` and `overdue` go by what
+    a task does, as Task.state tells, whatever its row says. `queue` is a full queue name, or the
+    name of a queue group, which stands for all queues of that group in the configuration of any
+    worker. `task_id` is an id or the beginning of one. `since` is the earliest time of creation.
     """
 
     worker_name: str | None = None
