@@ -69,7 +69,9 @@ def width_of(pieces: Iterable[Piece]) -> int:
 def spread(left: Sequence[Piece], right: Sequence[Piece], width: int) -> list[Piece]:
     """Set `left` and `right` at the two ends of `width` cells; `left` gives way."""
     room = width - width_of(right)
-    return [*clip(left, room - 1), *([Piece(" ")] if room > 0 else []), *clip(right, width)]
+    if room <= 0:
+        return clip(right, width)
+    return [*clip(left, room - 1), Piece(" "), *right]
 
 
 def clip(pieces: Sequence[Piece], width: int) -> list[Piece]:
@@ -198,8 +200,9 @@ def _cells(strip: Strip) -> list[tuple[str, Style | None]]:
                 if size:
                     cells.append((char, style))
                     cells += [("", style)] * (size - 1)
-                elif cells:
-                    cells[-1] = (cells[-1][0] + char, style)
+                elif cells:  # a mark on the character before, whose first cell carries it
+                    base = -2 if len(cells) > 1 and not cells[-1][0] else -1
+                    cells[base] = (cells[base][0] + char, cells[base][1])
     return cells
 
 
@@ -221,6 +224,11 @@ def _difference(old: Strip, new: Strip) -> tuple[int, int] | None:
     # A wide character is two cells, of which the second is empty: neither may be sent alone.
     while start > 0 and (after[start][0] == "" or before[start][0] == ""):
         start -= 1
-    while end < len(after) and (after[end][0] == "" or before[end][0] == ""):
+    # A strip that is cut behind a character loses its marks.
+    while end < len(after) and (
+        after[end][0] == ""
+        or before[end][0] == ""
+        or len(after[end - 1][0] or after[end - 2][0]) > 1
+    ):
         end += 1
     return start, end
