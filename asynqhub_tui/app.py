@@ -99,7 +99,7 @@ class AsynqHubApp(App[None]):
         """Show the tasks, then connect: the first paint waits for nothing."""
         terminal.on_end(lambda code: self.exit(return_code=code))
         # Textual enters the alternate screen again, and leaves it empty.
-        self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
+        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
         self.set_keymap(dict(self.session.remapped))
         for name, screen in self._tabs.items():
             self.add_mode(name, partial(_itself, screen))
@@ -195,6 +195,17 @@ class AsynqHubApp(App[None]):
         if isinstance(self.screen, HubScreen):
             words = "mouse on" if self._mouse_on else "mouse off: the terminal selects text again"
             self.screen.tell(words)
+
+    def on_resize(self) -> None:
+        """The terminal has done what it likes with what it showed."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.forget_screen()
+
+    def action_redraw(self) -> None:
+        """Draw the whole screen anew, after the terminal was disturbed."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.forget_screen()
+        self.screen.refresh()
 
     def action_help(self) -> None:
         """Show the keys of this screen."""

@@ -1,17 +1,34 @@
-"""What Textual writes to the terminal by itself, where it should be something else."""
+"""Textual's driver, with better manners."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from textual.drivers.linux_driver import LinuxDriver
 
 from asynqhub_tui import terminal
+from asynqhub_tui.frames import Frames
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, with a mouse that reports clicks and wheel only, and that can be changed.
+    """Sends only what the terminal does not show already, and has a mouse that can be changed.
 
-    The three methods with an underscore are Textual's own, which has no public ones for it.
+    The mouse reports clicks and wheel, not every movement. The methods with an underscore are
+    Textual's own, which has no public ones for it.
     """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._frames = Frames(erases=terminal.erases_to_background())
+
+    def write(self, data: str) -> None:
+        """Send what is new of `data`."""
+        if fresh := self._frames.reduce(data):
+            super().write(fresh)
+
+    def forget_screen(self) -> None:
+        """Send the next frame whole: the terminal was resized, or was disturbed."""
+        self._frames.forget()
 
     def use_mouse(self, on: bool) -> None:
         """Ask for mouse events, or no longer; it holds after ctrl+z, and ends with the program."""

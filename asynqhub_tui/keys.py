@@ -60,7 +60,7 @@ LOOK = (
     Key("look.times", "t", "times", "times: relative, local, UTC"),
     Key("look.theme", "T", "app.theme", "dark or light theme"),
     Key("look.mouse", "ctrl+o", "app.mouse", "mouse on or off"),
-    Key("look.redraw", "ctrl+l", "redraw", "draw the screen anew"),
+    Key("look.redraw", "ctrl+l", "app.redraw", "draw the screen anew"),
 )
 
 PROGRAM = (

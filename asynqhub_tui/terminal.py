@@ -60,6 +60,19 @@ def mouse_wanted(environ: Mapping[str, str], setting: bool | None) -> bool:
     return not over_ssh(environ) if setting is None else setting
 
 
+def erases_to_background() -> bool:
+    """Whether the terminal erases to the present background, not to its own, as terminfo knows."""
+    try:
+        import curses
+    except ImportError:  # some builds of Python are without
+        return False
+    try:
+        curses.setupterm()
+    except curses.error:
+        return False
+    return curses.tigetflag("bce") == 1 and curses.tigetstr("ech") is not None
+
+
 def osc52(text: str) -> str:
     """Return the sequence that asks the terminal to put `text` on its clipboard."""
     return f"\x1b]52;c;{base64.b64encode(text.encode('utf-8', 'replace')).decode()}\x07"

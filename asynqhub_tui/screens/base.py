@@ -316,13 +316,6 @@ class HubScreen(Screen[None]):
         self.show_data()
         self.tell(f"times: {view.times.value}")
 
-    def action_redraw(self) -> None:
-        """Draw the whole screen anew, after the terminal was disturbed."""
-        self.app.refresh(layout=True)
-        self.refresh(layout=True)
-        for widget in self.query("*"):
-            widget.refresh()
-
     def action_retry(self) -> None:
         """Say what a retry needs."""
         self.tell(RETRY_OFF, "warn")
