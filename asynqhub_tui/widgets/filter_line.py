@@ -99,22 +99,14 @@ class FilterLine(Horizontal):
 
     def __init__(self, view: View) -> None:
         super().__init__(id="filter-line")
-        self._view = view
-        self._before = ""
+        self.input = FilterInput(view)
+        self.input.display = False
+        self._summary = Ends(id="filter-summary")
 
     def compose(self) -> ComposeResult:
-        """Yield field and summary."""
-        yield FilterInput(self._view)
-        yield Ends(id="filter-summary")
-
-    def on_mount(self) -> None:
-        """The field shows only while it is edited."""
-        self.input.display = False
-
-    @property
-    def input(self) -> FilterInput:
-        """The field."""
-        return self.query_one(FilterInput)
+        """Yield field and summary; the field shows only while it is edited."""
+        yield self.input
+        yield self._summary
 
     @property
     def editing(self) -> bool:
@@ -123,18 +115,17 @@ class FilterLine(Horizontal):
 
     def edit(self, text: str) -> None:
         """Show the field with a text in it."""
-        self._before = text
         field = self.input
         field.value = f"{text} " if text else ""
         field.display = True
-        self.query_one(Ends).display = False
+        self._summary.display = False
         self.screen.set_focus(field)  # at once: the next key may be there already
         field.cursor_position = len(field.value)
 
     def close(self) -> None:
         """Show the summary again."""
         self.input.display = False
-        self.query_one(Ends).display = True
+        self._summary.display = True
         self.screen.set_focus(None)
 
     def show(self, text: str, found: str, order: str, *, unseen: str = "") -> None:
@@ -142,7 +133,7 @@ class FilterLine(Horizontal):
         left = [Piece(" / ", "key"), Piece(one_line(text) or "all tasks", "" if text else "dim")]
         right = [Piece(f"{unseen}  ", "accent")] if unseen else []
         right += [Piece(found, "strong"), Piece(f"  {order}", "dim")]
-        self.query_one(Ends).show(left, right)
+        self._summary.show(left, right)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Hand the text on."""

@@ -160,7 +160,7 @@ def test_a_worker_is_deleted_after_its_history(dashboard: Terminal, busy_hub: Hu
         dashboard.press("P")
         dashboard.wait_for("Purge the history of worker images", "Type its name to purge")
         dashboard.press(*"images", "enter")
-        dashboard.wait_for("500 tasks, 0 attempts deleted", "esc stops")
+        dashboard.wait_for("500 tasks, 0 rows of attempts deleted", "esc stops")
     dashboard.wait_for("Delete worker images", "Type its name to delete it", gone=["It has"])
     assert busy_hub.sql("SELECT DISTINCT worker_name FROM task") == [("mailer",)]
     dashboard.press(*"images", "enter")

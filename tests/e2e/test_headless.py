@@ -23,7 +23,8 @@ from asynqhub_tui.backends import Target
 from asynqhub_tui.backends.sqlite import create, open_hub
 from asynqhub_tui.models import Attempt, QueueGroup, Task, WorkerConfig
 
-NOW = datetime.now(UTC).replace(microsecond=123000)
+NOW = datetime.now(UTC)
+"""When the store of the test was filled."""
 BIG = '{"n": 12345678901234567890123, "price": 10.10, "who": "任务 😀", "csi": "\x9b31m"}'
 ESCAPES = "\x1b[31mboom\x1b[0m [map[url:x]]\nsecond line"
 
@@ -87,9 +88,11 @@ async def fill(path: Path) -> None:
         await hub.tasks.insert_attempt(attempt(late, "running"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with one task in every state; no test changes it."""
+    """A store with one task in every state, as they are now."""
+    global NOW
+    NOW = datetime.now(UTC).replace(microsecond=123000)
     path = tmp_path_factory.mktemp("store") / "hub.db"
     create(path)
     asyncio.run(fill(path))
