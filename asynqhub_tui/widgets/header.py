@@ -73,7 +73,8 @@ class Header(Canvas):
             counts.insert(0, (Piece("  counted ", "dim"), Piece(f"{_old(state.counts_age)} ago:")))
         tabs = self._tabs()
         if width >= WIDE:
-            shown = [piece for pair in counts for piece in pair]
+            # Whether the data is fresh matters more than how many tasks have succeeded.
+            shown = _most_urgent(counts, width - width_of(self._identity(0)) - 3)
             right = _charts(state.hours) if state.hours else []
             identity = self._identity(width - width_of(shown) - 3)
             return [
