@@ -79,7 +79,7 @@ def run_at_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable
         with monkeypatch.context() as patch:  # pytest puts its own streams in place for each test
             patch.setattr(sys, "stdin", Terminal())
             patch.setattr(sys, "stdout", Terminal())
-            patch.setattr(sys, "stderr", Terminal())
+            patch.setattr(sys.stderr, "isatty", lambda: True)
             return cli.run(argv)
 
     return run
