@@ -5,11 +5,11 @@ from __future__ import annotations
 from unittest.mock import patch
 
 import pytest
+from textual._compositor import LayoutUpdate
 from textual.command import CommandPalette
 
 from asynqhub_tui.keys import COMMON, Key
 from asynqhub_tui.screens.help import HelpScreen
-from asynqhub_tui.widgets.canvas import Canvas
 from tests.screens.effects import Effect, cases, check
 from tests.screens.sample import task_id
 from tests.screens.stage import Desk, Stage
@@ -153,9 +153,11 @@ async def mouse(desk: Desk, key: str) -> None:
 
 
 async def redraw(desk: Desk, key: str) -> None:
-    with patch.object(Canvas, "render_line", autospec=True, side_effect=Canvas.render_line) as line:
+    with patch.object(type(desk.app), "_display", autospec=True) as display:
         await desk.press(key)
-        await desk.until(lambda: line.call_count >= desk.app.size.height)
+    (sent,) = [call.args[2] for call in display.call_args_list]
+    assert isinstance(sent, LayoutUpdate)  # the whole screen, not what has changed in it
+    assert len(sent.strips) == desk.app.size.height
 
 
 async def palette(desk: Desk, key: str) -> None:
