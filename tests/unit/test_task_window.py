@@ -85,6 +85,7 @@ def test_random_walks_leave_no_gap(seed: int) -> None:
     window = TaskWindow(max_pages=4)
     window.reset(store.page())
     reader: int | None = None
+    seen: set[int] = set()
     for _ in range(80):
         step = random.choice(["down", "down", "up", "news", "poll", "top", "bottom"])
         at = random.randrange(len(window)) if len(window) else None
@@ -102,6 +103,9 @@ def test_random_walks_leave_no_gap(seed: int) -> None:
             window.reset(store.page(from_end=step == "bottom"), from_end=step == "bottom")
             at = None
         check(window, store)
+        seen |= set(held(window))
+        if window.at_top and seen:
+            assert held(window)[0] == max(seen)
         assert len(window) <= 4 * PAGE_ROWS + PAGE_ROWS
         if at is not None and 0 <= at + shift < len(window):
             assert held(window)[at + shift] == reader
