@@ -158,7 +158,13 @@ class Asked:
         self.master, slave = pty.openpty()
         command = [sys.executable, "-m", "asynqhub_tui", "delete-worker", name, "--dsn", str(store)]
         self.process = subprocess.Popen(
-            command, stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            stdin=slave,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Whoever runs the tests in the background may have had it ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         os.close(slave)
         assert self.process.stderr
