@@ -127,6 +127,18 @@ class Task(Model):
         return OVERDUE if now - since > timeout + OVERDUE_GRACE else RUNNING
 
     @property
+    def ref(self) -> TaskRef:
+        """This version of it."""
+        return TaskRef(
+            task_id=self.task_id,
+            worker_name=self.worker_name,
+            queue=self.queue,
+            status=self.status,
+            last_attempt=self.last_attempt,
+            updated_at=self.updated_at,
+        )
+
+    @property
     def error(self) -> str | None:
         """The error to show: of the newest attempt, else the row's own."""
         newest = self.newest_attempt
@@ -139,9 +151,11 @@ class Task(Model):
 
 
 class TaskRef(Model):
-    """What identifies one version of a task, to act on later."""
+    """What identifies one version of a task, to act on later, and where it belongs."""
 
     task_id: str
+    worker_name: str
+    queue: str
     status: str
     last_attempt: int
     updated_at: UtcDatetime

@@ -320,7 +320,24 @@ class WorkerRemoval(Protocol):
         """
 
 
-class TaskStore(TaskRepository, TaskFeed, FleetStats, WorkerRemoval, Protocol):
+class TaskRetry(Protocol):
+    """What a retry needs of the store; the queue does the rest."""
+
+    def with_payloads(self, task_ids: Sequence[str]) -> AsyncGenerator[Sequence[Task], None]:
+        """Stream these tasks with their payloads, a few MiB at a time, in no particular order.
+
+        An id that the store does not have is left out, and so is the newest attempt of each.
+        """
+
+    async def mark_pending(self, refs: Sequence[TaskRef]) -> frozenset[str]:
+        """Set each task to `pending`, and `updated_at` to now, that is still as `ref` has it.
+
+        What has changed since, as `updated_at` tells, is left alone: its worker has reported.
+        Returns the ids that were set.
+        """
+
+
+class TaskStore(TaskRepository, TaskFeed, FleetStats, WorkerRemoval, TaskRetry, Protocol):
     """All that a backend answers about tasks."""
 
 

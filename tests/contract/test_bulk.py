@@ -35,7 +35,14 @@ async def test_refs_name_the_version_of_a_task(hub: Hub, engine: Engine) -> None
         ]
     )
     batches = [batch async for batch in hub.tasks.task_refs(TaskFilter(statuses=(FAIL,)))]
-    ref = TaskRef(task_id="a", status=FAIL, last_attempt=3, updated_at=updated)
+    ref = TaskRef(
+        task_id="a",
+        worker_name=WORKER,
+        queue=make_task("a").queue,
+        status=FAIL,
+        last_attempt=3,
+        updated_at=updated,
+    )
     assert [list(batch) for batch in batches] == [[ref]]
     assert ref.updated_at == (await hub.tasks.get_task("a")).updated_at
 

@@ -20,6 +20,11 @@ from tests.contract.builders import (
 from tests.contract.engines import Engine
 
 
+async def mark(hub: Hub) -> None:
+    """Mark `t1` as pending."""
+    await hub.tasks.mark_pending([(await hub.tasks.get_task("t1")).ref])
+
+
 async def purge(hub: Hub) -> None:
     """Purge `worker-1` to the end."""
     async for _ in hub.tasks.purge_worker(WORKER):
@@ -30,6 +35,7 @@ WRITES: dict[str, Callable[[Hub], Awaitable[None]]] = {
     "upsert_task": lambda hub: hub.tasks.upsert_task(make_task("new")),
     "update_task_status": lambda hub: hub.tasks.update_task_status("t1", FAIL, 1, None, None),
     "insert_attempt": lambda hub: hub.tasks.insert_attempt(make_attempt("t1", 9)),
+    "mark_pending": mark,
     "purge_worker": purge,
     "upsert": lambda hub: hub.workers.upsert(make_worker("new")),
     "delete": lambda hub: hub.workers.delete("idle"),

@@ -129,6 +129,8 @@ class Listing:
                 yield [
                     TaskRef(
                         task_id=row.task_id,
+                        worker_name=row.worker_name,
+                        queue=row.queue,
                         status=row.status,
                         last_attempt=row.last_attempt,
                         updated_at=row.updated_at,

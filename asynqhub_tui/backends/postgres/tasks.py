@@ -12,6 +12,7 @@ from asynqhub_tui.backends.postgres.connection import Database
 from asynqhub_tui.backends.postgres.counting import count_tasks, status_counts
 from asynqhub_tui.backends.postgres.listing import Listing
 from asynqhub_tui.backends.postgres.removal import purge, worker_usage
+from asynqhub_tui.backends.postgres.retrying import mark_pending, with_payloads
 from asynqhub_tui.backends.postgres.rows import (
     ATTEMPT_COLUMNS,
     TASK_COLUMNS,
@@ -209,6 +210,15 @@ class PostgresTasks:
         """See WorkerRemoval.purge_worker."""
         async for progress in purge(self._database, worker_name, batch):
             yield progress
+
+    async def with_payloads(self, task_ids: Sequence[str]) -> AsyncGenerator[Sequence[Task], None]:
+        """See TaskRetry.with_payloads."""
+        async for batch in with_payloads(self._database, task_ids):
+            yield batch
+
+    async def mark_pending(self, refs: Sequence[TaskRef]) -> frozenset[str]:
+        """See TaskRetry.mark_pending."""
+        return await mark_pending(self._database, refs)
 
 
 _GET = f"""

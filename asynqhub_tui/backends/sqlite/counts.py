@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from asynqhub_tui.backends.sqlite.connection import Statements
 from asynqhub_tui.backends.sqlite.database import Database
 from asynqhub_tui.backends.sqlite.filters import STATE, UNFINISHED, Where, clock
-from asynqhub_tui.backends.sqlite.rows import ref_from
+from asynqhub_tui.backends.sqlite.rows import REF_COLUMNS, names, ref_from
 from asynqhub_tui.backends.sqlite.selection import Stretch, condition, search
 from asynqhub_tui.models import OVERDUE, RUNNING, Count, StatusCounts, TaskRef
 from asynqhub_tui.repository import Cursor, Order, TaskFilter
@@ -88,9 +88,7 @@ async def stream_refs(
     stretch = Stretch(found, filter.order, min(limit, _BATCH))
     while limit > 0:
         async with database.snapshot() as statements:
-            rows, bound = await stretch.read(
-                statements, "t.task_id, t.status, t.last_attempt, t.updated_at"
-            )
+            rows, bound = await stretch.read(statements, names(REF_COLUMNS, "t"))
         stop = bound if len(rows) <= stretch.limit else stretch.cursor_at(*rows[-2][:2])
         rows = rows[: stretch.limit]
         if rows:

@@ -45,6 +45,8 @@ TASK_COLUMNS = (
 )
 """The payload comes last, so that lists can leave it out."""
 
+REF_COLUMNS = ("task_id", "worker_name", "queue", "status", "last_attempt", "updated_at")
+
 ATTEMPT_COLUMNS = AttemptRow._fields
 
 
@@ -160,8 +162,6 @@ def attempt_row(row: Row) -> AttemptRow:
 
 
 def ref_from(row: Row) -> TaskRef:
-    """Read a row of task_id, status, last_attempt and updated_at."""
-    task_id, status, last_attempt, updated_at = row
-    return TaskRef(
-        task_id=task_id, status=status, last_attempt=last_attempt, updated_at=moment(updated_at)
-    )
+    """Read a row of REF_COLUMNS."""
+    fields = dict(zip(REF_COLUMNS, row, strict=True))
+    return TaskRef(**{**fields, "updated_at": moment(fields["updated_at"])})

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from asynqhub_tui.backends.folding import fold
-from asynqhub_tui.backends.sqlite import counts, removal, statistics
+from asynqhub_tui.backends.sqlite import counts, removal, retrying, statistics
 from asynqhub_tui.backends.sqlite.database import Database
 from asynqhub_tui.backends.sqlite.lists import read_page, read_tasks
 from asynqhub_tui.backends.sqlite.rows import (
@@ -208,3 +208,9 @@ class SqliteTasks:
         self, worker_name: str, *, batch: int = 500
     ) -> AsyncGenerator[PurgeProgress, None]:
         return removal.purge(self._database, worker_name, batch)
+
+    def with_payloads(self, task_ids: Sequence[str]) -> AsyncGenerator[Sequence[Task], None]:
+        return retrying.with_payloads(self._database, task_ids)
+
+    async def mark_pending(self, refs: Sequence[TaskRef]) -> frozenset[str]:
+        return await retrying.mark_pending(self._database, refs)
