@@ -88,12 +88,27 @@ class Attempt(Model):
         return self.status == RUNNING
 
 
+def last_failed(attempts: Iterable[Attempt]) -> Attempt | None:
+    """Return the one whose error stands among `attempts`, given the newest first.
+
+    That is the newest that ended with an error, unless a later one succeeded.
+    """
+    for attempt in attempts:
+        if attempt.status == SUCCESS:
+            break
+        if attempt.error:
+            return attempt
+    return None
+
+
 class Task(Model):
-    """A task's row, with what a list must know of its newest attempt.
+    """A task's row, with what a list must know of its newest attempts.
 
     `payload` is JSON text exactly as the store gives it, and None where it was not read: lists
     never read it. `priority` is 1 low, 2 default, 3 critical. `queue` is the full name,
-    `worker:group:priority`.
+    `worker:group:priority`. `failed_attempt` is the attempt whose error stands, as `last_failed`
+    tells, looked for among the newest attempts only: while a rerun goes on, it is an older one than
+    `newest_attempt`.
     """
 
     task_id: str
@@ -109,6 +124,7 @@ class Task(Model):
     created_at: UtcDatetime
     updated_at: UtcDatetime
     newest_attempt: Attempt | None = None
+    failed_attempt: Attempt | None = None
 
     def state(self, now: datetime, timeout: timedelta) -> str:
         """What the task does at `now`: its row's status, or `running` or `overdue`.
@@ -140,9 +156,24 @@ class Task(Model):
 
     @property
     def error(self) -> str | None:
-        """The error to show: of the newest attempt, else the row's own."""
-        newest = self.newest_attempt
-        return (newest.error if newest is not None else None) or self.last_error
+        """The error to show: of the attempt whose error stands, else the row's own.
+
+        A task that succeeded shows none but its newest attempt's.
+        """
+        failed = self.failed_attempt
+        if self.status == SUCCESS and (failed is None or self.error_is_old):
+            return None
+        return failed.error if failed is not None else self.last_error
+
+    @property
+    def error_is_old(self) -> bool:
+        """Whether an attempt has begun since the one whose error stands."""
+        failed, newest = self.failed_attempt, self.newest_attempt
+        return (
+            failed is not None
+            and newest is not None
+            and (failed.attempt, failed.started_at) != (newest.attempt, newest.started_at)
+        )
 
     @property
     def duration_ms(self) -> int | None:

@@ -154,7 +154,7 @@ class Page:
 class Changes:
     """What a poll brings for tasks that are on the screen.
 
-    `tasks` holds those whose row or newest attempt may have changed; one that did not may be among
+    `tasks` holds those whose row or attempts may have changed; one that did not may be among
     them. `missing` are ids that the store no longer has. `mark` goes into the next call.
     """
 
@@ -170,7 +170,7 @@ class TaskRepository(Protocol):
         """Create the task, or update it by its id.
 
         An update leaves `worker_name` and `created_at` as they were and sets `updated_at` to now.
-        `task.newest_attempt` is ignored. Raises Refused for an empty id, for a payload that is
+        The attempts that it names are ignored. Raises Refused for an empty id, for a payload that is
         missing, and for an unknown worker.
         """
 
@@ -185,7 +185,7 @@ class TaskRepository(Protocol):
         """Set these fields, and `updated_at` to now; an unknown id changes nothing."""
 
     async def get_task(self, task_id: str) -> Task:
-        """Return the task with its payload and newest attempt. Raises NotFound."""
+        """Return the task with its payload. Raises NotFound."""
 
     async def list_tasks(
         self,

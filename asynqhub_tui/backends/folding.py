@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from asynqhub_tui.models import RUNNING, Attempt
+from asynqhub_tui.models import RUNNING, Attempt, last_failed
+
+ROWS_LOOKED_AT = 32
+"""Attempt rows of a task, the newest ones, among which the error that stands is looked for."""
 
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -25,6 +28,19 @@ class AttemptRow(NamedTuple):
     asynq_task_id: str | None = None
     trace_id: str | None = None
     span_id: str | None = None
+
+
+class Latest(NamedTuple):
+    """What a task tells of its attempts: the newest, and the one whose error stands."""
+
+    newest: Attempt | None = None
+    failed: Attempt | None = None
+
+
+def latest(rows: Iterable[AttemptRow]) -> Latest:
+    """Fold one task's newest rows, given in the order in which they were written."""
+    attempts = fold(rows)
+    return Latest(attempts[0] if attempts else None, last_failed(attempts))
 
 
 def fold(rows: Iterable[AttemptRow]) -> list[Attempt]:

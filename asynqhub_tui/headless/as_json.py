@@ -29,11 +29,19 @@ class Verbatim:
 
 
 def task(row: Task, state: str) -> dict[str, object]:
-    """Return a listed task; `state` is what it does now, `error` and `duration_ms` are of its
-    newest attempt.
+    """Return a listed task.
+
+    `state` is what it does now, `error` the error that stands, `error_is_old` whether an attempt
+    has begun since, and `duration_ms` is of the newest attempt.
     """
-    fields = row.model_dump(exclude={"payload", "newest_attempt"})
-    return {**fields, "state": state, "error": row.error, "duration_ms": row.duration_ms}
+    fields = row.model_dump(exclude={"payload", "newest_attempt", "failed_attempt"})
+    return {
+        **fields,
+        "state": state,
+        "error": row.error,
+        "error_is_old": row.error is not None and row.error_is_old,
+        "duration_ms": row.duration_ms,
+    }
 
 
 def task_in_full(row: Task, state: str, attempts: Sequence[Attempt]) -> dict[str, object]:

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
@@ -103,7 +103,7 @@ class Postgres(Engine):
         with psycopg.connect(self.dsn) as connection:
             for table, models in (
                 ("worker", [worker.model_dump() for worker in workers]),
-                ("task", [task.model_dump(exclude={"newest_attempt"}) for task in tasks]),
+                ("task", [_row(task) for task in tasks]),
                 ("task_attempt", [row.model_dump() for row in attempts]),
             ):
                 if not models:
@@ -119,6 +119,10 @@ class Postgres(Engine):
                         row |= {name: row[name] or at for name, at in stamps.items()}
                         row["queue_groups"] = Jsonb(row["queue_groups"])
                 connection.cursor().executemany(statement, [list(row.values()) for row in models])
+
+
+def _row(task: Task) -> dict[str, Any]:
+    return task.model_dump(exclude={"newest_attempt", "failed_attempt"})
 
 
 ENGINES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Engine]]] = {

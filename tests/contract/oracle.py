@@ -134,6 +134,22 @@ def state(worker: WorkerConfig, task: Task, attempts: Iterable[Execution], now: 
     return task.model_copy(update={"newest_attempt": seen}).state(now, worker.timeout)
 
 
+def error(task_id: str, rows: Iterable[Attempt]) -> str | None:
+    """Return the error that stands: the last one, unless an attempt has succeeded since."""
+    last: dict[tuple[datetime, int], Attempt] = {}
+    for row in rows:
+        key = (row.started_at, row.attempt)
+        if row.task_id == task_id and (row.status != RUNNING or key not in last):
+            last[key] = row
+    stands = None
+    for _, row in sorted(last.items()):
+        if row.status == SUCCESS:
+            stands = None
+        elif row.error:
+            stands = row.error
+    return stands
+
+
 def hour_figures(
     worker: str, attempts: Sequence[Execution], hour: datetime
 ) -> tuple[int, int, int, float | None]:

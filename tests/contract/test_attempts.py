@@ -164,6 +164,54 @@ async def test_a_task_shows_its_newest_attempt_in_every_answer(hub: Hub) -> None
         assert [task.newest_attempt for task in answer] == [newest]
 
 
+async def errors_of(hub: Hub) -> list[tuple[str | None, bool]]:
+    """Return the error of `t1`, and whether it is old, as every answer has it."""
+    changes = await hub.tasks.changes(["t1"])
+    answers = [
+        await hub.tasks.get_task("t1"),
+        *(await hub.tasks.list_tasks(TaskFilter(task_id="t1"))).tasks,
+        *(await hub.tasks.list_failed_tasks()),
+        *changes.tasks,
+    ]
+    return [(task.error, task.error_is_old) for task in answers]
+
+
+async def test_while_a_rerun_goes_on_the_error_before_it_stands(hub: Hub) -> None:
+    rows = [
+        *both_rows("t1", 1, FAIL, at=THEN, took=SECOND, error="older"),
+        *both_rows("t1", 2, FAIL, at=THEN + MINUTE, took=SECOND, error="newer"),
+    ]
+    failed, _ = await attempts_of(hub, rows)
+    await hub.tasks.update_task_status("t1", FAIL, 2, None, None)
+    mark = (await hub.tasks.changes(["t1"])).mark
+    start, end = both_rows("t1", 2, SUCCESS, at=THEN + 2 * MINUTE, took=SECOND)
+    await hub.tasks.insert_attempt(start)
+    assert await errors_of(hub) == [("newer", True)] * 4
+    [changed] = (await hub.tasks.changes(["t1"], mark)).tasks
+    assert (changed.newest_attempt, changed.failed_attempt) == (start, failed)
+    await hub.tasks.insert_attempt(end)
+    assert await errors_of(hub) == [(None, False)] * 4
+    await hub.tasks.update_task_status("t1", SUCCESS, 2, "of the row", None)
+    assert (await hub.tasks.get_task("t1")).error is None
+
+
+@pytest.mark.parametrize("silent", [1, 3, 4, 7, 30])
+async def test_the_error_stands_however_many_attempts_went_silent_since(
+    hub: Hub, engine: Engine, silent: int
+) -> None:
+    rows = both_rows("t1", 1, FAIL, at=THEN, took=SECOND, error="boom")
+    rows += [make_attempt("t1", 1, at=THEN + (step + 1) * MINUTE) for step in range(silent)]
+    engine.load(tasks=[make_task(status=FAIL)], attempts=rows)
+    assert await errors_of(hub) == [("boom", True)] * 4
+
+
+async def test_the_search_for_an_error_ends(hub: Hub, engine: Engine) -> None:
+    rows = both_rows("t1", 1, FAIL, at=THEN, took=SECOND, error="boom")
+    rows += [make_attempt("t1", 1, at=THEN + (step + 1) * MINUTE) for step in range(200)]
+    engine.load(tasks=[make_task(status=FAIL, last_error="of the row")], attempts=rows)
+    assert await errors_of(hub) == [("of the row", False)] * 4
+
+
 async def test_the_limit_counts_attempts_and_not_rows(hub: Hub, engine: Engine) -> None:
     rows = [
         row

@@ -92,6 +92,7 @@ class History:
             at=start,
             finished_at=self.draw.choice([None, start + took, start + took]),
             duration_ms=self.draw.choice([None, None, self.draw.randrange(90_000)]),
+            error=self.draw.choice([None, f"error {self.draw.random()}"]),
         )
 
 
@@ -174,3 +175,5 @@ async def test_states_are_those_of_the_rows(hub: Hub, history: History) -> None:
             worker = by_name[task.worker_name]
             state = oracle.state(worker, expected[task.task_id], attempts, history.now)
             assert task.state(history.now, worker.timeout) == state
+            error = oracle.error(task.task_id, history.rows)
+            assert (task.failed_attempt.error if task.failed_attempt else None) == error

@@ -166,6 +166,7 @@ def test_a_listed_task_has_the_names_of_its_row(out: Out) -> None:
         "last_worker_name": None,
         "trace_id": None,
         "state": "fail",
+        "error_is_old": False,
         "duration_ms": 1500,
     }
 

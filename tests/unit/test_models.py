@@ -18,6 +18,7 @@ from asynqhub_tui.models import (
     TimeSeriesStats,
     Window,
     WorkerConfig,
+    last_failed,
     parse_queue_groups,
 )
 
@@ -25,6 +26,7 @@ NOW = datetime(2026, 11, 23, 14, tzinfo=UTC)
 TIMEOUT = timedelta(seconds=30)
 LIMIT = TIMEOUT + OVERDUE_GRACE
 TICK = timedelta(microseconds=1)
+HOUR = timedelta(hours=1)
 
 
 def attempt(status: str, since: timedelta = timedelta(0), **fields: Any) -> Attempt:
@@ -57,10 +59,47 @@ def test_what_a_task_does(row: Task, state: str) -> None:
     assert row.state(NOW, TIMEOUT) == state
 
 
-def test_the_error_is_the_newest_attempts_else_the_rows() -> None:
-    assert task("fail", attempt("fail", error="a"), last_error="b").error == "a"
-    assert task("fail", attempt("fail", error=""), last_error="b").error == "b"
+def test_the_error_is_the_one_that_stands_else_the_rows() -> None:
+    failed = attempt("fail", HOUR, error="a")
+    assert task("fail", failed, failed_attempt=failed, last_error="b").error == "a"
+    assert task("fail", attempt("fail"), last_error="b").error == "b"
     assert task("fail", last_error="").error is None
+
+
+@pytest.mark.parametrize(
+    ("row", "newest", "old"),
+    [
+        ("fail", attempt("fail", HOUR, error="a"), False),
+        ("fail", attempt("running"), True),
+        ("pending", attempt("running"), True),
+        ("fail", attempt("fail"), True),
+    ],
+)
+def test_an_error_is_old_once_another_attempt_has_begun(
+    row: str, newest: Attempt, old: bool
+) -> None:
+    failed = attempt("fail", HOUR, error="a")
+    one = task(row, newest, failed_attempt=failed)
+    assert (one.error, one.error_is_old) == ("a", old)
+    succeeded = task("success", newest, failed_attempt=failed, last_error="b")
+    assert succeeded.error == (None if old else "a")
+
+
+def test_what_has_no_attempt_has_no_old_error() -> None:
+    assert not task("fail", last_error="b").error_is_old
+    assert task("success", last_error="b").error is None
+
+
+def test_the_error_that_stands_is_the_newest_unless_one_succeeded_since() -> None:
+    running, failed = attempt("running"), attempt("dead", error="b")
+    older = attempt("fail", error="a")
+    assert last_failed([]) is None
+    assert last_failed([running]) is None
+    assert last_failed([running, attempt("fail"), failed, older]) == failed
+    assert last_failed([running, attempt("success"), failed]) is None
+
+
+def test_the_duration_is_the_newest_attempts() -> None:
     assert task("fail", attempt("fail", duration_ms=7)).duration_ms == 7
     assert task("fail").duration_ms is None
 

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from asynqhub_tui.backends.folding import latest
 from asynqhub_tui.backends.postgres.connection import Database
-from asynqhub_tui.backends.postgres.rows import TASK_COLUMNS, TaskRow, newest_attempts, task_rows
+from asynqhub_tui.backends.postgres.rows import TASK_COLUMNS, TaskRow, newest_rows, task_rows
 from asynqhub_tui.models import NO_TIMEOUT, OVERDUE, OVERDUE_GRACE, RUNNING, WorkerConfig
 
 STARTED = 4_000
@@ -59,11 +60,11 @@ async def open_tasks(database: Database, workers: Sequence[WorkerConfig]) -> Ope
     recent, looked_to = await _by_attempts(database)
     waiting, all_waiting = await _by_rows(database, now - shortest)
     rows = {row.id: row for row in (*recent, *waiting)}
-    newest = await newest_attempts(database, [row.task_id for row in rows.values()])
+    attempts = await newest_rows(database, [row.task_id for row in rows.values()])
     states = []
     for row in rows.values():
         timeout = timeouts.get(row.worker_name, NO_TIMEOUT)
-        state = row.task(newest.get(row.task_id)).state(now, timeout)
+        state = row.task(latest(attempts.get(row.task_id, ()))).state(now, timeout)
         if state in (RUNNING, OVERDUE):
             states.append((row, state))
     far_enough = looked_to is None or looked_to <= now - reach

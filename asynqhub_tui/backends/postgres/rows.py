@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from asynqhub_tui.backends.folding import AttemptRow, fold
+from asynqhub_tui.backends.folding import ROWS_LOOKED_AT, AttemptRow, Latest, latest
 from asynqhub_tui.backends.postgres.connection import Database
-from asynqhub_tui.models import Attempt, Task, WorkerConfig
+from asynqhub_tui.models import SUCCESS, Task, WorkerConfig
 from asynqhub_tui.repository import Order
 
 TASK_COLUMNS = """t.id, t.task_id, t.worker_name, t.queue, t.priority, t.status, t.last_attempt,
@@ -21,7 +21,7 @@ WORKER_COLUMNS = """w.worker_name, w.base_url, w.redis_addr, w.queue_groups, w.d
 w.default_timeout, w.default_delay, w.is_enabled, w.last_heartbeat_at, w.created_at, w.updated_at"""
 
 _ROWS_OF_NEWEST = 4
-"""Attempt rows to read of each task: the two of its newest attempt, and as many repeated ones."""
+"""Attempt rows to read of each task: the two of its newest attempt, and of the one before."""
 
 
 class TaskRow(NamedTuple):
@@ -44,28 +44,51 @@ class TaskRow(NamedTuple):
         """Where it stands in a list of this order."""
         return (self.created_at if order is Order.CREATED else self.updated_at, self.id)
 
-    def task(self, newest: Attempt | None, payload: str | None = None) -> Task:
+    def task(self, attempts: Latest | None, payload: str | None = None) -> Task:
         """Make the model of it."""
         fields = self._asdict()
         del fields["id"]
-        return Task(**fields, payload=payload, newest_attempt=newest)
+        newest, failed = attempts or Latest()
+        return Task(**fields, payload=payload, newest_attempt=newest, failed_attempt=failed)
 
 
 async def tasks_of(database: Database, rows: Sequence[TaskRow]) -> tuple[Task, ...]:
-    """Return the rows as tasks, each with its newest attempt."""
-    newest = await newest_attempts(database, [row.task_id for row in rows])
-    return tuple(row.task(newest.get(row.task_id)) for row in rows)
+    """Return the rows as tasks, each with its newest attempt and the one whose error stands."""
+    attempts = await latest_attempts(database, [row.task_id for row in rows])
+    return tuple(row.task(attempts.get(row.task_id)) for row in rows)
 
 
-async def newest_attempts(database: Database, task_ids: Sequence[str]) -> Mapping[str, Attempt]:
-    """Return the newest attempt of each of these tasks that has one, in one round trip."""
+async def latest_attempts(database: Database, task_ids: Sequence[str]) -> Mapping[str, Latest]:
+    """Return what these tasks tell of their attempts, by the id of each that has one.
+
+    One round trip, and a second one for tasks of which several attempts have begun since the last
+    error.
+    """
+    rows = await newest_rows(database, task_ids)
+    found = {task_id: latest(of_task) for task_id, of_task in rows.items()}
+    farther = [
+        task_id
+        for task_id, (newest, failed) in found.items()
+        if len(rows[task_id]) == _ROWS_OF_NEWEST
+        and failed is None
+        and newest is not None
+        and newest.status != SUCCESS
+    ]
+    again = await newest_rows(database, farther, ROWS_LOOKED_AT)
+    return found | {task_id: latest(of_task) for task_id, of_task in again.items()}
+
+
+async def newest_rows(
+    database: Database, task_ids: Sequence[str], most: int = _ROWS_OF_NEWEST
+) -> Mapping[str, Sequence[AttemptRow]]:
+    """Return the newest `most` attempt rows of each of these tasks, in the order of writing."""
     if not task_ids:
         return {}
-    rows = await database.fetch(_NEWEST, {"ids": list(task_ids), "rows": _ROWS_OF_NEWEST})
+    rows = await database.fetch(_NEWEST, {"ids": list(task_ids), "rows": most})
     by_task: dict[str, list[AttemptRow]] = {}
     for row in map(AttemptRow._make, rows):
         by_task.setdefault(row.task_id, []).append(row)
-    return {task_id: fold(found)[0] for task_id, found in by_task.items()}
+    return by_task
 
 
 def task_rows(rows: Iterable[tuple[object, ...]]) -> list[TaskRow]:

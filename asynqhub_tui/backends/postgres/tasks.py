@@ -17,7 +17,7 @@ from asynqhub_tui.backends.postgres.rows import (
     ATTEMPT_COLUMNS,
     TASK_COLUMNS,
     TaskRow,
-    newest_attempts,
+    latest_attempts,
     tasks_of,
 )
 from asynqhub_tui.backends.postgres.statistics import series, worker_stats
@@ -62,7 +62,7 @@ class PostgresTasks:
             raise Refused("A task needs an id.")
         if task.payload is None:
             raise Refused(f"The task {task.task_id} has no payload.")
-        fields = task.model_dump(exclude={"newest_attempt"})
+        fields = task.model_dump(exclude={"newest_attempt", "failed_attempt"})
         async with self._database.writing() as connection:
             try:
                 await connection.execute(_UPSERT, fields)
@@ -97,8 +97,8 @@ class PostgresTasks:
         if not rows:
             raise NotFound(f"There is no task {task_id}.", hint="It may have been removed.")
         *row, payload = rows[0]
-        newest = await newest_attempts(self._database, [task_id])
-        return TaskRow._make(row).task(newest.get(task_id), payload)
+        attempts = await latest_attempts(self._database, [task_id])
+        return TaskRow._make(row).task(attempts.get(task_id), payload)
 
     async def list_tasks(
         self,

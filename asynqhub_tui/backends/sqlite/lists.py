@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from asynqhub_tui.backends.folding import fold
+from asynqhub_tui.backends.folding import ROWS_LOOKED_AT, latest
 from asynqhub_tui.backends.sqlite.database import Database
 from asynqhub_tui.backends.sqlite.rows import (
     ATTEMPT_COLUMNS,
@@ -22,10 +22,11 @@ from asynqhub_tui.repository import Page
 LISTED = TASK_COLUMNS[:-1]
 """What a list reads of a task: all but the payload."""
 
-_NEWEST = """
-    LEFT JOIN task_attempt a ON a.task_id = t.task_id AND a.started_at =
-        (SELECT max(n.started_at) FROM task_attempt n WHERE n.task_id = t.task_id)"""
-"""Every row of the attempts that started last; fold() makes one or several of them."""
+_NEWEST = f"""
+    LEFT JOIN task_attempt a ON a.id IN
+        (SELECT n.id FROM task_attempt n WHERE n.task_id = t.task_id
+         ORDER BY n.started_at DESC, n.attempt DESC, n.id DESC LIMIT {ROWS_LOOKED_AT})"""
+"""The rows of the newest attempts."""
 
 
 async def read_page(database: Database, stretch: Stretch) -> Page:
@@ -77,6 +78,6 @@ def _tasks(rows: Iterable[Row], columns: Sequence[str]) -> list[Task]:
     tasks = []
     for row, joined in groupby(rows, key=lambda row: row[:width]):
         parts = [one[width:] for one in joined]
-        attempts = fold(attempt_row(part) for part in parts if part[0] is not None)
-        tasks.append(task_from(row, attempts[0] if attempts else None))
+        attempts = latest(attempt_row(part) for part in parts if part[0] is not None)
+        tasks.append(task_from(row, attempts))
     return tasks

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from asynqhub_tui.backends.folding import AttemptRow
+from asynqhub_tui.backends.folding import AttemptRow, Latest
 from asynqhub_tui.models import Attempt, Task, TaskRef, WorkerConfig
 
 Row = tuple[Any, ...]
@@ -147,12 +147,13 @@ def worker_from(row: Row) -> WorkerConfig:
     return WorkerConfig(**fields)
 
 
-def task_from(row: Row, newest: Attempt | None) -> Task:
+def task_from(row: Row, attempts: Latest | None) -> Task:
     """Read a row of TASK_COLUMNS, with or without the payload."""
     fields = dict(zip(TASK_COLUMNS, row, strict=False))
     fields["created_at"] = moment(fields["created_at"])
     fields["updated_at"] = moment(fields["updated_at"])
-    return Task(**fields, newest_attempt=newest)
+    newest, failed = attempts or Latest()
+    return Task(**fields, newest_attempt=newest, failed_attempt=failed)
 
 
 def attempt_row(row: Row) -> AttemptRow:
