@@ -170,8 +170,8 @@ class TaskRepository(Protocol):
         """Create the task, or update it by its id.
 
         An update leaves `worker_name` and `created_at` as they were and sets `updated_at` to now.
-        The attempts that it names are ignored. Raises Refused for an empty id, for a payload that is
-        missing, and for an unknown worker.
+        The attempts that it names are ignored. Raises Refused for an empty id, for a payload that
+        is missing, and for an unknown worker.
         """
 
     async def update_task_status(
