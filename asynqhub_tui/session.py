@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from asynqhub_tui.keys import COMMON, TASK, TASKS, WORKERS, shown
 from asynqhub_tui.overview import Overview
 from asynqhub_tui.repository import Hub
 from asynqhub_tui.view import View
-
-ALL_KEYS = COMMON + TASKS + TASK + WORKERS
 
 
 @dataclass(slots=True)
@@ -33,10 +30,6 @@ class Session:
         """Begin to work with an open hub; `changed` is called when the overview has news."""
         self.hub = hub
         self.overview = Overview(hub, self.view, changed)
-
-    def key_name(self, id: str) -> str:
-        """Return the key of an action as sentences name it: the user's own where it was remapped."""
-        return next(shown(key, self.remapped) for key in ALL_KEYS if key.id == id)
 
     @property
     def connected_hub(self) -> Hub:
