@@ -60,8 +60,9 @@ class Journal:
         self.info = info
         self.path = folder / "journal.jsonl"
         self.now = clock
+        self.operator = _operator()
         self._who = {
-            "operator": _operator(),
+            "operator": self.operator,
             "origin": (environ.get("SSH_CONNECTION", "").split() or ["local"])[0],
             "host": socket.gethostname(),
             "installation": {"backend": info.backend, "place": info.place},

@@ -1,0 +1,73 @@
+"""What the operator reads before a retry: totals by decision, worker, queue and error."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from asynqhub_tui.actions.retry.decision import Decision, Planned, Reason
+from asynqhub_tui.text import one_line
+
+_MOST_KINDS = 1_000
+"""How many different errors are told apart."""
+
+_MOST_LENGTH = 120
+
+_VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-fA-F]{8,}(?:-[0-9a-fA-F]{4,})*\b|\d+")
+
+
+def kind_of(error: str) -> str:
+    """Return the error's first line with ids and numbers left out, so that alike ones are alike."""
+    first = error.strip().splitlines()[0] if error.strip() else ""
+    return one_line(_VARYING.sub("…", first[: 4 * _MOST_LENGTH]))[:_MOST_LENGTH]
+
+
+@dataclass(slots=True)
+class Preview:
+    """The totals of a plan.
+
+    `states` counts the tasks that are resumed in place by asynq's state. `workers`, `queues` and
+    `errors` count the tasks that are included, `reasons` those that are skipped. `next_at` is the
+    earliest time at which asynq would have retried one by itself. `errors_of` is how many of the
+    included tasks the errors were looked up for.
+    """
+
+    total: int = 0
+    decisions: Counter[Decision] = field(default_factory=Counter)
+    states: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[Reason] = field(default_factory=Counter)
+    workers: Counter[str] = field(default_factory=Counter)
+    queues: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    errors_of: int = 0
+    next_at: datetime | None = None
+
+    @property
+    def included(self) -> int:
+        """How many tasks are going to be retried."""
+        return self.total - self.decisions[Decision.SKIP]
+
+    def add(self, planned: Planned) -> None:
+        """Count one decision."""
+        self.total += 1
+        self.decisions[planned.decision] += 1
+        if planned.reason is not None:
+            self.reasons[planned.reason] += 1
+            return
+        self.workers[planned.ref.worker_name] += 1
+        self.queues[planned.ref.queue] += 1
+        if planned.state is not None:
+            self.states[planned.state] += 1
+        if planned.next_at is not None:
+            self.next_at = min(self.next_at or planned.next_at, planned.next_at)
+
+    def add_error(self, error: str | None) -> None:
+        """Count what one of the included tasks failed with."""
+        self.errors_of += 1
+        kind = kind_of(error) if error else "no error known"
+        if kind in self.errors or len(self.errors) < _MOST_KINDS:
+            self.errors[kind] += 1
+        else:
+            self.errors["others"] += 1
