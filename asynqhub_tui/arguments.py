@@ -11,6 +11,7 @@ from asynqhub_tui import __version__
 SETTINGS = (
     "backend",
     "dsn",
+    "redis",
     "profile",
     "config",
     "read_only",
@@ -156,6 +157,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     switch = argparse.BooleanOptionalAction
     add("--backend", metavar="NAME", help="demo, postgres or sqlite; told by the DSN unless given")
     add("--dsn", help="which store to open; shows in ps: POSTGRES_DSN or a profile does not")
+    add("--redis", metavar="ADDRESS", help="the hub's Redis, which retry needs; or REDIS_ADDR")
     add("--profile", metavar="NAME", help="a profile of config.toml")
     add("--config", metavar="FILE", help="another config.toml")
     add("--read-only", action=switch, help="open no connection that could write")

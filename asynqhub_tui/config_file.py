@@ -9,6 +9,7 @@
     [profiles.prod-eu]
     backend = "postgres"             # may be left out where the DSN tells
     dsn = "postgres://viewer:${PGPASSWORD_EU}@db.example:5432/asynqhub"
+    redis = "redis://:${REDISPASSWORD_EU}@redis.example:6379/0"
     read_only = true
     color = "red"                    # red, yellow, green, blue, magenta, cyan or #rrggbb
     interval = 5
@@ -48,6 +49,7 @@ class Profile(_Table):
 
     backend: str | None = None
     dsn: SecretStr | None = None
+    redis: SecretStr | None = None
     read_only: bool | None = None
     color: Annotated[
         str | None, Field(pattern=r"^(red|yellow|green|blue|magenta|cyan|#[0-9A-Fa-f]{6})$")
@@ -102,7 +104,12 @@ def expand(text: str, variables: Mapping[str, str], source: str) -> str:
 
 def exposed_password(path: Path, config: ConfigFile) -> str | None:
     """Return a warning where other users may read a password that the file spells out."""
-    dsns = (profile.dsn.get_secret_value() for profile in config.profiles.values() if profile.dsn)
+    dsns = (
+        secret.get_secret_value()
+        for profile in config.profiles.values()
+        for secret in (profile.dsn, profile.redis)
+        if secret
+    )
     spelt_out = any(mask(known) != known for known in (_VARIABLE.sub(HIDDEN, dsn) for dsn in dsns))
     if spelt_out and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return f"{path} holds a password and other users may read it. Run chmod 600 on it."

@@ -4,6 +4,7 @@
 | --- | --- | --- | --- |
 | --backend | ASYNQHUB_TUI_BACKEND | profile: backend | told by the DSN; demo without one |
 | --dsn | ASYNQHUB_TUI_DSN; POSTGRES_DSN | profile: dsn | none |
+| --redis | ASYNQHUB_TUI_REDIS; REDIS_ADDR | profile: redis | none: retry is off |
 | --profile | ASYNQHUB_TUI_PROFILE | default_profile | none |
 | --config | ASYNQHUB_TUI_CONFIG | | config.toml in the user's folder for configuration |
 | --read-only, --no-read-only | ASYNQHUB_TUI_READ_ONLY (1 or 0) | profile: read_only | off |
@@ -13,7 +14,9 @@
 | --mouse, --no-mouse | ASYNQHUB_TUI_MOUSE (1 or 0) | mouse | decided by the terminal |
 
 The variables may also stand in a file .env in the working directory; an empty one counts as not
-set. POSTGRES_DSN is Asynq-Hub's own and is only used for the postgres backend. A profile that was
+set. POSTGRES_DSN and REDIS_ADDR are Asynq-Hub's own: the one is only used for the postgres backend,
+the other not for a store that another setting names, so that no task of one installation gets into
+the queue of another. A profile that was
 named by --profile comes before the environment, as the option does; one that was named otherwise
 comes behind .env. The highest source that names a backend or a DSN decides which store is opened.
 
@@ -48,6 +51,7 @@ THEMES = ("dark", "light")
 _VARIABLES = {
     "ASYNQHUB_TUI_BACKEND": "backend",
     "ASYNQHUB_TUI_DSN": "dsn",
+    "ASYNQHUB_TUI_REDIS": "redis",
     "ASYNQHUB_TUI_PROFILE": "profile",
     "ASYNQHUB_TUI_CONFIG": "config",
     "ASYNQHUB_TUI_READ_ONLY": "read_only",
@@ -56,6 +60,7 @@ _VARIABLES = {
     "ASYNQHUB_TUI_TIMES": "times",
     "ASYNQHUB_TUI_MOUSE": "mouse",
     "POSTGRES_DSN": "postgres_dsn",
+    "REDIS_ADDR": "redis_addr",
 }
 
 _YES = ("1", "true", "yes", "on")
@@ -65,7 +70,8 @@ _NO = ("0", "false", "no", "off")
 class Settings(BaseModel):
     """What was asked for, checked.
 
-    `dsn_source` names where the DSN came from, for messages. `interval` is seconds. `mouse` is
+    `dsn_source` names where the DSN came from, for messages, and so does `redis_source`; `redis` is
+    the address of the task queue, None where none is known. `interval` is seconds. `mouse` is
     None where the terminal decides. `profile` and `color` are set where the store is the
     profile's. `keys` maps ids of the table of keys to the user's own. `warnings` are sentences to
     show once.
@@ -76,6 +82,8 @@ class Settings(BaseModel):
     backend: str = "demo"
     dsn: SecretStr | None = None
     dsn_source: str = ""
+    redis: SecretStr | None = None
+    redis_source: str = ""
     read_only: bool = False
     interval: float = INTERVAL[2]
     theme: Literal["dark", "light"] = "dark"
@@ -130,6 +138,7 @@ def load(options: Mapping[str, str | bool], environ: Mapping[str, str], folder: 
     layers = [first, profile, *others, top] if by_option else [first, *others, profile, top]
 
     backend, dsn = _connection(layers)
+    redis = _redis(first, profile, others, dsn) if backend and backend.value != "demo" else None
     ours = {"backend", "dsn"} & profile.keys()
     at_profile = not ours or any(profile[name] in (backend, dsn) for name in ours)
     color = profile.get("color")
@@ -139,6 +148,8 @@ def load(options: Mapping[str, str | bool], environ: Mapping[str, str], folder: 
             "backend": backend.value if backend else "demo",
             "dsn": dsn and dsn.value,
             "dsn_source": dsn.source if dsn else "",
+            "redis": redis and redis.value,
+            "redis_source": redis.source if redis else "",
             "read_only": _switch(_first(layers, "read_only")) or False,
             "interval": _interval(_first(layers, "interval")),
             "theme": _one_of(_first(layers, "theme"), THEMES) or "dark",
@@ -239,6 +250,22 @@ def _connection(layers: Sequence[_Layer]) -> tuple[_Said | None, _Said | None]:
                 )
     _check_complete(backend, dsn)
     return backend, dsn
+
+
+def _redis(
+    flags: _Layer, profile: _Layer, others: Sequence[_Layer], dsn: _Said | None
+) -> _Said | None:
+    """Return the address of the queue that belongs to the store of `dsn`."""
+    if "redis" in flags:
+        return flags["redis"]
+    if dsn is not None and dsn is profile.get("dsn"):
+        return profile.get("redis")
+    if said := _first(others, "redis"):
+        return said
+    hubs_own = _first(others, "postgres_dsn")
+    if hubs_own is not None and dsn is not hubs_own:
+        return None
+    return _first(others, "redis_addr") or profile.get("redis")
 
 
 def _implied_backend(dsn: _Said) -> str | None:

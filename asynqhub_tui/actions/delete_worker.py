@@ -16,13 +16,9 @@ from asynqhub_tui.actions import restore
 from asynqhub_tui.actions.journal import Journal, utc_now
 from asynqhub_tui.actions.outcome import Offer, Outcome, Report
 from asynqhub_tui.actions.writing import check_typed, check_writable, concluded
+from asynqhub_tui.liveness import FRESH
 from asynqhub_tui.models import Count, PurgeProgress, WorkerConfig, WorkerUsage
 from asynqhub_tui.repository import Hub, HubError, Refused, TaskFilter
-
-ALIVE = timedelta(seconds=90)
-"""The age up to which a heartbeat or an attempt suggests a living worker: heartbeats come every
-30 s, where they come at all.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +37,11 @@ class DeletionPlan:
     def name(self) -> str:
         """The worker's name, which is to be typed."""
         return self.worker.worker_name
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """What can be done instead, where the store will keep the worker for its tasks."""
+        return _offers(self.worker) if self.usage.tasks.value else ()
 
 
 async def plan_deletion(
@@ -76,7 +77,8 @@ async def delete(
             await hub.workers.delete(plan.name)
         except HubError as error:
             record.failed(error)
-            offers = await _offers(hub, plan.worker) if saved and isinstance(error, Refused) else ()
+            kept = saved and isinstance(error, Refused) and await _has_tasks(hub, plan.name)
+            offers = _offers(plan.worker) if kept else ()
             report = Report(record.outcome, (str(error),), offers, saved)
         else:
             report = Report(
@@ -102,18 +104,23 @@ async def purge(
     now = journal.now()
     path = restore.path_for(restore_folder, plan.name, now)
     async with journal.action("purge_worker", plan.name, _intent(plan, path)) as record:
-        record.details.update(tasks=0, attempts=0)
+        record.details.update(tasks=0, attempt_rows=0)
         await restore.save(path, await hub.workers.get(plan.name), hub.info, now)
         batches = hub.tasks.purge_worker(plan.name)
         try:
             async for progress in batches:
-                record.details.update(tasks=progress.tasks, attempts=progress.attempts)
+                record.details.update(tasks=progress.tasks, attempt_rows=progress.attempts)
                 yield progress
         finally:
             # Closed here, not whenever it is collected, so that the totals are final.
             await batches.aclose()
     if record.unwritten is not None:
         raise HubError(record.unwritten, hint="The purge itself is complete.")
+
+
+def purged_words(progress: PurgeProgress) -> str:
+    """Say how much a purge has deleted; an attempt has two rows as a rule."""
+    return f"Deleted {progress.tasks:,} tasks and {progress.attempts:,} attempt rows."
 
 
 def _intent(plan: DeletionPlan, restore_file: Path) -> dict[str, str | int | bool | None]:
@@ -126,14 +133,15 @@ def _intent(plan: DeletionPlan, restore_file: Path) -> dict[str, str | int | boo
     }
 
 
-async def _offers(hub: Hub, worker: WorkerConfig) -> tuple[Offer, ...]:
-    """Return what helps against a refusal: nothing, unless it is for the worker's tasks."""
+async def _has_tasks(hub: Hub, name: str) -> bool:
     try:
-        tasks = await hub.tasks.count_tasks(TaskFilter(worker_name=worker.worker_name), cap=1)
-    except HubError:  # the refusal itself is what the operator should read
-        return ()
-    if not tasks.value:
-        return ()
+        tasks = await hub.tasks.count_tasks(TaskFilter(worker_name=name), cap=1)
+    except HubError:  # a refusal came before, and is what the operator should read
+        return False
+    return tasks.value > 0
+
+
+def _offers(worker: WorkerConfig) -> tuple[Offer, ...]:
     return (Offer.DISABLE, Offer.PURGE) if worker.is_enabled else (Offer.PURGE,)
 
 
@@ -150,9 +158,9 @@ def _warnings(usage: WorkerUsage, age: timedelta | None, now: datetime) -> list[
         said.append(
             f"{_tasks(usage.running, 'runs', 'run')} now; what comes of a purged task is lost."
         )
-    if age is not None and age <= ALIVE:
+    if age is not None and age <= FRESH:
         said.append(f"Its last heartbeat is {_seconds(age)} old: it may be alive.")
-    elif usage.last_attempt_at is not None and now - usage.last_attempt_at <= ALIVE:
+    elif usage.last_attempt_at is not None and now - usage.last_attempt_at <= FRESH:
         ago = _seconds(now - usage.last_attempt_at)
         said.append(f"Its last attempt started {ago} ago: it may be alive, without heartbeats.")
     said.append("A running hub registers the worker again when it next creates a task for it.")

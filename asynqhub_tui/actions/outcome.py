@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -44,3 +44,7 @@ class Report:
     def done(self) -> bool:
         """Whether things are now as they were wanted."""
         return self.outcome in (Outcome.DONE, Outcome.UNCHANGED)
+
+    def after(self, *sentences: str) -> Report:
+        """Return the report with what was done before, in words, ahead of its own."""
+        return replace(self, sentences=(*sentences, *self.sentences))

@@ -231,7 +231,7 @@ def test_what_cannot_be_used_is_named(
         ("refresh = 2", r"config.toml: unknown key refresh. Known here: default_profile, theme"),
         (
             '[profiles.eu]\nurl = "x"',
-            "unknown key profiles.eu.url. Known here: backend, dsn, read_only, color, interval",
+            "unknown key profiles.eu.url. Known here: backend, dsn, redis, read_only",
         ),
         ('[profiles.eu]\nread_only = "yes"', "profiles.eu.read_only: Input should be a valid bool"),
         ('[profiles.eu]\ncolor = "mauve"', "profiles.eu.color: String should match"),
@@ -294,7 +294,7 @@ def test_every_option_and_variable_is_in_the_table() -> None:
         assert f"ASYNQHUB_TUI_{name.upper()}" in table
 
 
-@pytest.mark.parametrize("name", sorted(set(arguments.SETTINGS) - {"config", "profile"}))
+@pytest.mark.parametrize("name", sorted(set(arguments.SETTINGS) - {"config", "profile", "redis"}))
 def test_every_option_may_come_as_a_variable(settle: Load, name: str) -> None:
     said = {
         "backend": "demo",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from asynqhub_tui.actions.journal import Journal
+from asynqhub_tui.actions.journal import Details, Journal
 from asynqhub_tui.actions.outcome import Outcome
 from asynqhub_tui.actions.retry.batch import Batch, folder_of
 from asynqhub_tui.actions.retry.batches import tidy
@@ -106,8 +107,10 @@ async def run(
     )
     async with plan.batch as batch:
         await batch.confirm(head)
-        async for progress in _journalled(hub, queue, batch, head, journal, stop, "retry_tasks"):
-            yield progress
+        work = _journalled(hub, queue, batch, head, journal, stop, "retry_tasks")
+        async with aclosing(work):
+            async for progress in work:
+                yield progress
 
 
 async def resume(
@@ -132,8 +135,10 @@ async def resume(
                 f"The batch {batch_id} is too old: a task of it may have been retried since.",
                 hint="Choose the tasks anew.",
             )
-        async for progress in _journalled(hub, queue, batch, head, journal, stop, "resume_retry"):
-            yield progress
+        work = _journalled(hub, queue, batch, head, journal, stop, "resume_retry")
+        async with aclosing(work):
+            async for progress in work:
+                yield progress
 
 
 async def _journalled(
@@ -145,14 +150,14 @@ async def _journalled(
     stop: asyncio.Event,
     action: str,
 ) -> AsyncGenerator[Progress, None]:
-    intent = {"batch": batch.id, "tasks": head.included, "queue": queue.place}
+    intent: Details = {"batch": batch.id, "tasks": head.included, "queue": queue.place}
     async with journal.action(action, head.selection, intent) as record:
-        async for progress in execute(
-            hub, queue, batch, stop=stop, rate=head.rate, clock=journal.now
-        ):
-            record.details.update({str(kind): count for kind, count in progress.counts.items()})
-            if progress.end is not None:
-                record.outcome = _OUTCOMES[progress.end.ending]
-                if progress.end.sentence is not None:
-                    record.details["error"] = progress.end.sentence
-            yield progress
+        work = execute(hub, queue, batch, stop=stop, rate=head.rate, clock=journal.now)
+        async with aclosing(work):
+            async for progress in work:
+                record.details.update({str(kind): n for kind, n in progress.counts.items()})
+                if progress.end is not None:
+                    record.outcome = _OUTCOMES[progress.end.ending]
+                    if progress.end.sentence is not None:
+                        record.details["error"] = progress.end.sentence
+                yield progress
