@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import ClassVar
 
 from rich.console import RenderableType
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -16,7 +17,7 @@ from textual.screen import Screen
 from asynqhub_tui import terminal
 from asynqhub_tui.backends import Target, open_hub
 from asynqhub_tui.driver import TerminalDriver
-from asynqhub_tui.keys import EVERYWHERE, bindings, shown
+from asynqhub_tui.keys import EVERYWHERE, bindings, pressed, shown
 from asynqhub_tui.repository import Hub, HubError, TaskFilter
 from asynqhub_tui.screens.base import Back, Go, HubScreen
 from asynqhub_tui.screens.help import HelpScreen
@@ -26,6 +27,7 @@ from asynqhub_tui.screens.workers import WorkersScreen
 from asynqhub_tui.session import Session
 from asynqhub_tui.settings import Settings
 from asynqhub_tui.themes import THEMES
+from asynqhub_tui.typed_ahead import TypedAhead
 from asynqhub_tui.view import View
 
 PACKAGE = Path(__file__).parent
@@ -89,6 +91,8 @@ class AsynqHubApp(App[None]):
             "workers": self._worker_list,
         }
         self._trail: list[tuple[str, TaskFilter]] = []
+        self._typed = TypedAhead(self, super().on_event)
+        self._at_once = {one for key in EVERYWHERE for one in pressed(key, settings.keys)}
 
     def get_css_variables(self) -> dict[str, str]:
         """Add the profile's own colour to the theme's."""
@@ -97,6 +101,7 @@ class AsynqHubApp(App[None]):
 
     def on_mount(self) -> None:
         """Show the tasks, then connect: the first paint waits for nothing."""
+        self._typed.start()
         terminal.on_end(lambda code: self.exit(return_code=code))
         # Textual enters the alternate screen again, and leaves it empty.
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
@@ -106,6 +111,14 @@ class AsynqHubApp(App[None]):
         self.switch_mode("tasks")
         self.call_after_refresh(self.run_worker, self._connect(), exit_on_error=True)
 
+    async def on_event(self, event: events.Event) -> None:
+        """Let keys wait for the ones before them, but not those that work everywhere."""
+        typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
+        if typed and not (isinstance(event, events.Key) and event.key in self._at_once):
+            self._typed.add(event)
+        else:
+            await super().on_event(event)
+
     def exit(
         self,
         result: None = None,
@@ -113,12 +126,14 @@ class AsynqHubApp(App[None]):
         message: RenderableType | None = None,
     ) -> None:
         """End; an answer that comes from now on would find a screen that is half taken down."""
+        self._typed.stop()
         for screen in self._tabs.values():
             screen.end()
         super().exit(result, return_code, message)
 
     async def on_unmount(self) -> None:
         """Close the hub."""
+        self._typed.stop()
         if self.session.hub is not None:
             await self.session.hub.close()
 

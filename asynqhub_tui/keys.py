@@ -14,9 +14,7 @@ class Key:
 
     `id` names it in the `[keys]` table of config.toml. `keys` are Textual's names, separated by
     commas. `hint` is the word in the footer, empty for a key that is only in the help. `priority`
-    keys work while a text field has the focus. Keys that `open` a field or a menu take effect
-    before the next key is looked at: what is typed ahead on a slow line is meant for what they
-    open.
+    keys work while a text field has the focus, and do not wait for the keys before them.
     """
 
     id: str
@@ -25,12 +23,12 @@ class Key:
     help: str
     hint: str = ""
     priority: bool = False
-    opens: bool = False
 
     def binding(self) -> Binding:
         """The Textual binding."""
-        priority = self.priority or self.opens
-        return Binding(self.keys, self.action, self.help, show=False, id=self.id, priority=priority)
+        return Binding(
+            self.keys, self.action, self.help, show=False, id=self.id, priority=self.priority
+        )
 
 
 MOVE = (
@@ -84,32 +82,25 @@ TASKS = (
     Key("tasks.mark_range", "v", "mark_range", "begin or end marking a range"),
     Key("tasks.mark_all", "A", "mark_all", "mark all that match the filter"),
     Key("tasks.unmark", "u", "unmark", "unmark all"),
-    Key("tasks.filter", "slash", "filter", "filter", "filter", opens=True),
+    Key("tasks.filter", "slash", "filter", "filter", "filter"),
     Key("tasks.status", "s", "next_status", "filter by the next status", "status"),
-    Key("tasks.worker", "w", "choose_worker", "filter by worker", "worker", opens=True),
-    Key("tasks.copy", "y", "copy", "copy menu", "copy", opens=True),
+    Key("tasks.worker", "w", "choose_worker", "filter by worker", "worker"),
+    Key("tasks.copy", "y", "copy", "copy menu", "copy"),
 )
 
 TASK = (
     Key("task.fold", "enter", "fold", "fold or unfold the payload at the cursor", "fold"),
     Key("task.retry", "r", "retry", "retry this task", "retry"),
     Key("task.replay", "C", "replay", "replay as a copy, once it has succeeded"),
-    Key("task.copy", "y", "copy", "copy menu", "copy", opens=True),
+    Key("task.copy", "y", "copy", "copy menu", "copy"),
 )
 
 WORKERS = (
     Key("workers.open", "enter", "open", "show the worker's tasks", "its tasks"),
     Key("workers.window", "w", "window", "figures of 1 h, 24 h, 7 d or all time", "window"),
-    Key(
-        "workers.enable",
-        "X",
-        "enable",
-        "enable or disable the worker",
-        "enable/disable",
-        opens=True,
-    ),
+    Key("workers.enable", "X", "enable", "enable or disable the worker", "enable/disable"),
     Key("workers.delete", "D", "delete", "delete the worker; previews first", "delete"),
-    Key("workers.copy", "y", "copy", "copy menu", "copy", opens=True),
+    Key("workers.copy", "y", "copy", "copy menu", "copy"),
 )
 
 COMMON = MOVE + GO + DATA + LOOK + PROGRAM
@@ -128,13 +119,14 @@ NAMES = {
 }
 
 
-def shown(key: Key, remapped: Mapping[str, str], *, all_keys: bool = False) -> str:
-    """Return the key as the footer (its first) or the help (all of them) writes it.
+def pressed(key: Key, remapped: Mapping[str, str]) -> list[str]:
+    """Return the names of the keys to press; `remapped` maps ids to the user's own keys."""
+    return [one.strip() for one in remapped.get(key.id, key.keys).split(",")]
 
-    `remapped` maps ids to the user's own keys.
-    """
-    keys = remapped.get(key.id, key.keys).split(",")
-    names = [NAMES.get(one.strip(), one.strip()) for one in keys]
+
+def shown(key: Key, remapped: Mapping[str, str], *, all_keys: bool = False) -> str:
+    """Return the key as the footer (its first) or the help (all of them) writes it."""
+    names = [NAMES.get(one, one) for one in pressed(key, remapped)]
     return " ".join(names) if all_keys else names[0]
 
 

@@ -77,12 +77,6 @@ class HubScreen(Screen[None]):
         """All keys of this screen, its own first."""
         return self.OWN_KEYS + COMMON
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A key that opens a field or a menu is an ordinary one to the field or menu itself."""
-        if self.focused is not None and action in {key.action for key in self.keys if key.opens}:
-            return False
-        return super().check_action(action, parameters)
-
     def compose(self) -> ComposeResult:
         """Put the shell around the body."""
         yield Header(self.TAB)

@@ -253,8 +253,8 @@ class TaskScreen(HubScreen):
             super().action_replay()
 
     def action_copy(self) -> None:
-        """Offer what can be copied."""
-        if self._row is not None:
+        """Offer what can be copied; a key that is typed ahead means an entry, read or not."""
+        if self._task_id is not None:
             choices = [Choice(*choice) for choice in copying.TASK_CHOICES]
             self.query_one(Menu).open("copy", "Copy", choices)
 
@@ -262,6 +262,8 @@ class TaskScreen(HubScreen):
         """Copy what was chosen."""
         if self._row is not None:
             await self.copy_task(self._row, message.value)
+        else:
+            self.tell("this task was not read yet; nothing was copied", "warn")
 
 
 def _ids(attempt: Attempt) -> str:

@@ -62,7 +62,8 @@ class FilterInput(Field):
     """The field; the arrow keys walk through earlier filters."""
 
     def __init__(self, view: View) -> None:
-        super().__init__("filter-input", placeholder=PLACEHOLDER, suggester=FilterSuggester(view))
+        self._completer = FilterSuggester(view)
+        super().__init__("filter-input", placeholder=PLACEHOLDER, suggester=self._completer)
         self._history: list[str] = []
         self._at = 0
 
@@ -84,7 +85,16 @@ class FilterInput(Field):
         elif event.key == "tab":
             event.stop()
             event.prevent_default()
-            self.action_cursor_right_word() if not self._suggestion else self.action_cursor_right()
+            await self._complete()
+
+    async def _complete(self) -> None:
+        # The suggestion that is shown may be one for what was there before the last character.
+        found = await self._completer.get_suggestion(self.value) if self.cursor_at_end else None
+        if found is None:
+            self.action_cursor_right_word()
+        else:
+            self.value = found
+            self.cursor_position = len(found)
 
 
 class FilterLine(Horizontal):

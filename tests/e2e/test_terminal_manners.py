@@ -228,3 +228,16 @@ def test_an_arrow_key_that_a_slow_line_splits_is_no_esc(open_dashboard: Open) ->
     terminal.wait_for("\n abc")
     terminal.press("esc")
     terminal.wait_for("/ all tasks", gone=["abc"])
+
+
+def test_keys_that_a_slow_line_brings_together_go_where_they_are_meant(
+    open_dashboard: Open,
+) -> None:
+    terminal = open_dashboard()
+    terminal.send(b"3?jjq1/worker:mailer\rp:quit")  # one read; q, 1 and t mean more than one thing
+    terminal.wait_for(" quit", "Back; quits at the root")
+    terminal.send(b"\x1b")
+    terminal.wait_for("/ worker:mailer", "paused", *STATES)
+    terminal.send(b"ypqqq")  # the way back leads over the workers
+    assert terminal.wait_exit() == cli.OK
+    assert b"\x1b]52;c;" in terminal.raw
