@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.servers import PostgresServer
+from tests.valkey import ValkeyServer
 
 pytest_plugins = ["tests.screens.report"]
 
@@ -15,4 +16,11 @@ pytest_plugins = ["tests.screens.report"]
 def postgres_server() -> Iterator[PostgresServer]:
     """A PostgreSQL with Asynq-Hub's schema; `create_database` gives a fresh installation."""
     with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[ValkeyServer]:
+    """A Valkey; `fresh` gives the address of an empty database."""
+    with ValkeyServer() as server:
         yield server

@@ -1,0 +1,1 @@
+"""The task queue on Redis, as asynq keeps it there."""
