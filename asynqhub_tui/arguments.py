@@ -55,6 +55,32 @@ With --json: worker_name, action, outcome (done, unchanged, refused or failed),
 messages, purged (tasks and attempts) and restore_file.
 """
 
+_RETRY_EPILOG = """\
+What is going to happen is shown first, and has to be confirmed. A task that asynq still holds is
+resumed in place; one whose retries are exhausted is enqueued again, under the same id. A task is
+run at most once, however often and by however many operators it is asked for.
+
+With --json: batch, outcome (done, cancelled or stopped), message, included, and tasks: an array of
+task_id, outcome (resumed, enqueued, skipped or failed), reason, detail and marked. With --dry-run:
+selection, total, included, decisions, reasons, and tasks with task_id, decision, reason, asynq_id,
+state and next_at.
+
+exit codes: 4 also where a task failed to be retried, 130 where it was stopped by ctrl+c.
+"""
+
+_REPLAY_EPILOG = """\
+The copy gets an id of its own. Failed tasks are retried, not replayed.
+
+With --json: task_id, copy, outcome and messages.
+"""
+
+_JOURNAL_EPILOG = """\
+list shows what this user has changed; show takes an ID of that list; resume goes on with a batch of
+retries that was interrupted, stopped or cancelled, without running a task twice.
+
+With --json: list writes an array of actions, show one action or a batch, resume what retry does.
+"""
+
 _WORKER_EPILOG = """\
 With --json: the worker's configuration, stats (its figures over the window,
 and per queue) and time_series (attempts by the hour of their start, in UTC).
@@ -85,15 +111,7 @@ def parser() -> argparse.ArgumentParser:
 
     tasks = _command(commands, "tasks", "list tasks, newest first", _TASKS_EPILOG)
     tasks.add_argument("filter", nargs="*", metavar="FILTER", help="words of a filter, or an id")
-    tasks.add_argument(
-        "--status",
-        action="append",
-        default=[],
-        help="pending, running, overdue, failed ...; again for more",
-    )
-    tasks.add_argument("--worker", help="tasks of this worker")
-    tasks.add_argument("--queue", help="tasks of this queue (full name) or queue group")
-    tasks.add_argument("--since", help="created since: 30m, 1h, 7d, 2026-11-23T14:00 (UTC)")
+    _add_filter(tasks)
     tasks.add_argument("--limit", type=_positive, metavar="N", help="how many; 50 unless given")
     tasks.add_argument(
         "--order", choices=("created", "updated"), help="by what; the cheaper one unless given"
@@ -137,7 +155,28 @@ def parser() -> argparse.ArgumentParser:
     )
     back = _command(commands, "restore-worker", "put a deleted worker's row back", _RESTORE_EPILOG)
     back.add_argument("file", metavar="FILE", help="the restore file that the deletion named")
-    for one in (tasks, task, workers, worker, delete, back):
+    retry = _command(commands, "retry", "run failed tasks again", _RETRY_EPILOG)
+    retry.add_argument("ids", nargs="*", metavar="ID", help="whole ids")
+    _add_filter(retry)
+    retry.add_argument("--dry-run", action="store_true", help="only show what would happen")
+    retry.add_argument("--rate", type=_rate, metavar="N", help="at most N tasks per second")
+    retry.add_argument(
+        "--force",
+        action="store_true",
+        help="also enqueue what asynq is likely to run by itself; it may then run twice",
+    )
+    replay = _command(commands, "replay", "run a succeeded task again, as a copy", _REPLAY_EPILOG)
+    replay.add_argument("id", metavar="ID", help="the whole id")
+    for one in (retry, replay):
+        one.add_argument("--yes", action="store_true", help="do not ask")
+
+    journal = _command(commands, "journal", "what was changed, and what can go on", _JOURNAL_EPILOG)
+    journal.add_argument("verb", choices=("list", "show", "resume"), nargs="?", default="list")
+    journal.add_argument("id", metavar="ID", nargs="?", help="of an action or a batch")
+    journal.add_argument(
+        "--limit", type=_positive, default=50, metavar="N", help="how many; 50 unless given"
+    )
+    for one in (tasks, task, workers, worker, delete, back, retry, replay, journal):
         one.add_argument("--json", action="store_true", help="write JSON")
     return top
 
@@ -148,6 +187,18 @@ def _command(commands: Any, name: str, does: str, epilog: str) -> argparse.Argum
     )
     _add_settings(made)
     return made
+
+
+def _add_filter(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--status",
+        action="append",
+        default=[],
+        help="pending, running, overdue, failed ...; again for more",
+    )
+    parser.add_argument("--worker", help="tasks of this worker")
+    parser.add_argument("--queue", help="tasks of this queue (full name) or queue group")
+    parser.add_argument("--since", help="created since: 30m, 1h, 7d, 2026-11-23T14:00 (UTC)")
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
@@ -172,6 +223,16 @@ def _positive(text: str, most: int | None = None) -> int:
         span = "a number above 0" if most is None else f"a number from 1 to {most}"
         raise argparse.ArgumentTypeError(f"{text} is not {span}")
     return int(text)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0.01 <= rate <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of tasks per second")
+    return rate
 
 
 def _hours(text: str) -> int:

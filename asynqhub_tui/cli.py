@@ -31,7 +31,9 @@ from typing import TYPE_CHECKING
 from asynqhub_tui import arguments
 
 if TYPE_CHECKING:
-    from asynqhub_tui.repository import HubError, TaskFilter
+    from asynqhub_tui.headless.retry import Request
+    from asynqhub_tui.queue import TaskQueue
+    from asynqhub_tui.repository import Hub, HubError, TaskFilter
     from asynqhub_tui.settings import Settings
     from asynqhub_tui.view import View
 
@@ -95,15 +97,33 @@ def _dashboard(settings: Settings) -> int:
 
 async def _answer(args: argparse.Namespace, settings: Settings) -> int:
     from asynqhub_tui.backends import open_hub
-    from asynqhub_tui.headless import delete, frame, restoring, tasks, workers
+    from asynqhub_tui.headless import (
+        delete,
+        frame,
+        journal,
+        replay,
+        restoring,
+        retry,
+        tasks,
+        workers,
+    )
     from asynqhub_tui.models import Window
     from asynqhub_tui.repository import HubError, Order
     from asynqhub_tui.view import View
 
     view = View(times=settings.times)
     filter = _filter(args, view) if args.command == "tasks" else None
+    request = _retry_request(args, view) if args.command == "retry" else None
     if args.command == "delete-worker":
         delete.check_can_ask(yes=args.yes)
+    if args.command == "replay":
+        replay.check_can_ask(yes=args.yes)
+    if args.command == "journal":
+        _check_journal(args)
+        if args.verb == "list":
+            return await journal.show_list(view, limit=args.limit, json=args.json)
+        if args.verb == "show":
+            return await journal.show_one(view, args.id, json=args.json)
     try:
         opened = await open_hub(settings.target)
     except HubError as error:
@@ -129,14 +149,55 @@ async def _answer(args: argparse.Namespace, settings: Settings) -> int:
             )
         if args.command == "restore-worker":
             return await restoring.run(hub, Path(args.file), json=args.json)
+        if args.command in ("retry", "replay", "journal"):
+            async with await _queue(hub, settings) as queue:
+                if request is not None:
+                    return await retry.run(hub, queue, view, request)
+                if args.command == "replay":
+                    return await replay.run(hub, queue, args.id, yes=args.yes, json=args.json)
+                return await journal.resume(hub, queue, args.id, json=args.json)
         width = shutil.get_terminal_size((80, 24)).columns
         return await frame.show_overview(hub, view, profile=settings.profile, width=width)
+
+
+async def _queue(hub: Hub, settings: Settings) -> TaskQueue:
+    from asynqhub_tui.headless import UsageError
+    from asynqhub_tui.opening import RETRY_OFF, open_queue
+
+    queue = await open_queue(hub, settings)
+    if queue is None:
+        raise UsageError(RETRY_OFF)
+    return queue
 
 
 def _tell_source(error: HubError, settings: Settings) -> None:
     """Add where the DSN came from that could not be opened: there may be several."""
     if settings.dsn_source:
         error.hint = f"{error.hint} The DSN is from {settings.dsn_source}.".strip()
+
+
+def _retry_request(args: argparse.Namespace, view: View) -> Request:
+    from asynqhub_tui.headless import retry
+
+    filter = _filter(argparse.Namespace(**{**vars(args), "filter": []}), view)
+    request = retry.Request(
+        task_ids=args.ids,
+        filter=filter,
+        dry_run=args.dry_run,
+        yes=args.yes,
+        force=args.force,
+        rate=args.rate,
+        json=args.json,
+    )
+    retry.check(request)
+    return request
+
+
+def _check_journal(args: argparse.Namespace) -> None:
+    from asynqhub_tui.headless import UsageError
+
+    if (args.verb == "list") == (args.id is not None):
+        raise UsageError(f"journal {args.verb} takes {'no' if args.verb == 'list' else 'an'} ID.")
 
 
 def _filter(args: argparse.Namespace, view: View) -> TaskFilter:

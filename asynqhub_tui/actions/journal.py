@@ -28,6 +28,8 @@ from asynqhub_tui.repository import HubError, HubInfo, Refused, Unavailable
 STATE_VARIABLE = "ASYNQHUB_TUI_STATE"
 """Names another folder for the journal and the restore files."""
 
+_FILE = "journal.jsonl"
+
 Detail = str | int | bool | None
 Details = Mapping[str, Detail]
 
@@ -41,6 +43,11 @@ def state_folder(environ: Mapping[str, str]) -> Path:
     """Return the folder that holds the journal and the restore files; it may not exist yet."""
     other = environ.get(STATE_VARIABLE)
     return Path(other) if other else user_state_path("asynqhub-tui")
+
+
+def journal_path(environ: Mapping[str, str]) -> Path:
+    """Return the user's journal; it may not exist yet."""
+    return state_folder(environ) / _FILE
 
 
 class Journal:
@@ -58,7 +65,7 @@ class Journal:
     ) -> None:
         """`environ` tells where the operator comes from (SSH_CONNECTION)."""
         self.info = info
-        self.path = folder / "journal.jsonl"
+        self.path = folder / _FILE
         self.now = clock
         self.operator = _operator()
         self._who = {
@@ -78,8 +85,9 @@ class Journal:
 
         `details` belong to its intent.
         """
-        entry = {**self._who, "id": uuid.uuid4().hex, "action": name, "target": target}
-        return Record(self, entry, details)
+        id = uuid.uuid4().hex
+        entry = {**self._who, "id": id, "action": name, "target": target}
+        return Record(self, id, entry, details)
 
     async def write(
         self, entry: Mapping[str, object], phase: str, outcome: Outcome | None, details: Details
@@ -105,7 +113,10 @@ class Record:
     sentence, why the outcome is not in the journal.
     """
 
-    def __init__(self, journal: Journal, entry: Mapping[str, object], details: Details) -> None:
+    def __init__(
+        self, journal: Journal, id: str, entry: Mapping[str, object], details: Details
+    ) -> None:
+        self.id = id
         self.outcome = Outcome.DONE
         self.details: dict[str, Detail] = {}
         self.unwritten: str | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -80,6 +80,16 @@ def write_array(values: Iterable[Fields]) -> None:
     """Write an array with one object a line."""
     lines = ",\n".join(map(text, values))
     sys.stdout.write(f"[\n{lines}\n]\n" if lines else "[]\n")
+
+
+async def write_with_list(head: Fields, name: str, values: AsyncIterable[Fields]) -> None:
+    """Write an object whose last member is an array, one of its objects a line, as they come."""
+    sys.stdout.write(f"{text(head)[:-1]}, {json.dumps(name)}: [")
+    separator = "\n"
+    async for value in values:
+        sys.stdout.write(f"{separator}{text(value)}")
+        separator = ",\n"
+    sys.stdout.write("\n]}\n" if separator != "\n" else "]}\n")
 
 
 def text(fields: Fields) -> str:

@@ -101,7 +101,7 @@ class Batch:
 
     async def left(self) -> AsyncGenerator[list[Planned], None]:
         """Yield what is to be executed and has no outcome yet, up to CHUNK tasks at a time."""
-        done = {one.task_id for one in await self.outcomes()}
+        done = {one.task_id async for chunk in self.outcomes() for one in chunk}
         path = self.folder / "plan.jsonl"
         included = (
             one
@@ -111,18 +111,16 @@ class Batch:
         while chunk := await on_disk(path, lambda: list(islice(included, CHUNK))):
             yield chunk
 
-    async def skipped(self) -> AsyncGenerator[list[Planned], None]:
-        """Yield what the plan leaves out, up to CHUNK tasks at a time."""
+    async def planned(self) -> AsyncGenerator[list[Planned], None]:
+        """Yield all decisions, up to CHUNK at a time."""
         path = self.folder / "plan.jsonl"
-        left_out = (one for one in disk.entries(path, Planned) if one.decision is Decision.SKIP)
-        while chunk := await on_disk(path, lambda: list(islice(left_out, CHUNK))):
+        decisions = disk.entries(path, Planned)
+        while chunk := await on_disk(path, lambda: list(islice(decisions, CHUNK))):
             yield chunk
 
-    async def outcomes(self) -> list[TaskOutcome]:
-        """Read the outcomes so far: the last one of each task."""
-        path = self.folder / "outcomes.jsonl"
-        found = await on_disk(path, lambda: list(disk.entries(path, TaskOutcome)))
-        return list({one.task_id: one for one in found}.values())
+    def outcomes(self) -> AsyncGenerator[list[TaskOutcome], None]:
+        """Yield the outcomes so far, up to CHUNK at a time."""
+        return outcomes_in(self.folder)
 
     async def write_outcomes(self, outcomes: Iterable[TaskOutcome]) -> None:
         """Append outcomes, and see them on the disk."""
@@ -152,6 +150,14 @@ class Batch:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+async def outcomes_in(folder: Path) -> AsyncGenerator[list[TaskOutcome], None]:
+    """Yield the outcomes in the folder of a batch, whoever works on it."""
+    path = folder / "outcomes.jsonl"
+    found = disk.entries(path, TaskOutcome)
+    while chunk := await on_disk(path, lambda: list(islice(found, CHUNK))):
+        yield chunk
 
 
 def is_held(folder: Path) -> bool:

@@ -62,7 +62,8 @@ async def execute(
     """
     execution = _Execution(hub, queue, batch, stop, rate, pauses)
     execution.included = (await batch.head()).included
-    execution.counts.update(one.kind for one in await batch.outcomes())
+    async for outcomes in batch.outcomes():
+        execution.counts.update(one.kind for one in outcomes)
     async for progress in execution.run():
         yield progress
     end = End(

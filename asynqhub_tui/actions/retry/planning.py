@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from asynqhub_tui.actions.retry.batch import Batch
 from asynqhub_tui.actions.retry.decision import Decision, Known, Planned, Reason, decide
 from asynqhub_tui.actions.retry.preview import Preview
-from asynqhub_tui.models import SUCCESS, TaskRef, WorkerConfig
+from asynqhub_tui.models import FAILED_STATUSES, SUCCESS, TaskRef, WorkerConfig
 from asynqhub_tui.queue import QueuedTask, QueueReader
-from asynqhub_tui.repository import Hub
+from asynqhub_tui.repository import Hub, TaskFilter
 
 MOST_TASKS = 1_000_000
 """How many tasks one retry may choose."""
@@ -49,6 +49,11 @@ async def plan(
     planner = _Planner(hub, queue, located, workers, force=force)
     await batch.write_plan(planner.decided(batch.frozen()))
     return planner.preview
+
+
+def failed_only(filter: TaskFilter) -> TaskFilter:
+    """Return the filter of a retry of all: of failed tasks, where it names no status."""
+    return filter if filter.statuses else replace(filter, statuses=FAILED_STATUSES)
 
 
 async def refs_of(

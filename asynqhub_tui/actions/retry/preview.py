@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from asynqhub_tui.actions.retry.decision import Decision, Planned, Reason
+from asynqhub_tui.figures import span
+from asynqhub_tui.queue import ARCHIVED, RETRY, SCHEDULED
 from asynqhub_tui.text import one_line
+
+BY_KEY = 100
+"""Up to so many tasks one key confirms; for more, their number has to be typed."""
 
 _MOST_KINDS = 1_000
 """How many different errors are told apart."""
@@ -71,3 +76,29 @@ class Preview:
             self.errors[kind] += 1
         else:
             self.errors["others"] += 1
+
+
+def decision_lines(preview: Preview, now: datetime) -> list[tuple[str, int, str]]:
+    """Return each decision in words, for how many tasks, and what more there is to say of them."""
+    states = preview.states
+    waiting = states[RETRY] + states[SCHEDULED]
+    parts = []
+    if states[ARCHIVED]:
+        parts.append(f"archived {states[ARCHIVED]:,}")
+    if waiting:
+        when = f" (the next {_until(preview.next_at - now)})" if preview.next_at else ""
+        parts.append(f"waiting for their own retry {waiting:,}{when}")
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in preview.reasons.most_common())
+    return [
+        (Decision.RESUME, preview.decisions[Decision.RESUME], ", ".join(parts)),
+        (
+            Decision.ENQUEUE,
+            preview.decisions[Decision.ENQUEUE],
+            "asynq no longer has them" if preview.decisions[Decision.ENQUEUE] else "",
+        ),
+        ("skipped", preview.decisions[Decision.SKIP], reasons),
+    ]
+
+
+def _until(length: timedelta) -> str:
+    return f"in {span(length)}" if length > timedelta(0) else "now"
