@@ -1,0 +1,52 @@
+"""An empty database of a real Valkey for every test, and asynq's client on it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis import Redis
+
+from asynqhub_tui.asynq.address import parse
+from asynqhub_tui.asynq.client import Client
+from asynqhub_tui.asynq.connection import RedisConnection
+from tests.queue.builders import NOW
+from tests.valkey import ValkeyServer
+
+
+@pytest.fixture
+def uri(valkey_server: ValkeyServer) -> str:
+    """The address of an empty database."""
+    return valkey_server.fresh()
+
+
+@pytest.fixture
+def own_server() -> Iterator[ValkeyServer]:
+    """A server of the test's own, to stop, to fill up or to configure."""
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis(valkey_server: ValkeyServer, uri: str) -> Iterator[Redis]:
+    """The driver's own client, to prepare what is there and to look at what came of it."""
+    with valkey_server.client_of(uri) as client:
+        yield client
+
+
+@pytest.fixture
+async def client(uri: str) -> AsyncIterator[Client]:
+    """asynq's client, at the time NOW."""
+    async with connected(uri) as connection:
+        yield Client(connection, clock=lambda: NOW)
+
+
+@contextlib.asynccontextmanager
+async def connected(uri: str) -> AsyncIterator[RedisConnection]:
+    """Connections to an address, closed at the end."""
+    connection = RedisConnection(parse(uri))
+    try:
+        yield connection
+    finally:
+        await connection.close()
