@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from asynqhub_tui.overview import Overview
+from asynqhub_tui.queue import TaskQueue
 from asynqhub_tui.repository import Hub
 from asynqhub_tui.view import View
 
@@ -14,7 +15,8 @@ from asynqhub_tui.view import View
 class Session:
     """The open hub and how it is looked at.
 
-    `hub` and `overview` are None until the connection stands. `interval` is in seconds.
+    `hub` and `overview` are None until the connection stands, `queue` also where no address of a
+    Redis is known. `interval` is in seconds.
     `remapped` maps ids of keys to the user's own keys.
     """
 
@@ -24,6 +26,7 @@ class Session:
     profile: str | None = None
     remapped: Mapping[str, str] = field(default_factory=dict)
     hub: Hub | None = None
+    queue: TaskQueue | None = None
     overview: Overview | None = None
 
     def connect(self, hub: Hub, changed: Callable[[], None]) -> None:

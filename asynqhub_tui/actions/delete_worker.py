@@ -120,7 +120,9 @@ async def purge(
 
 def purged_words(progress: PurgeProgress) -> str:
     """Say how much a purge has deleted; an attempt has two rows as a rule."""
-    return f"Deleted {progress.tasks:,} tasks and {progress.attempts:,} attempt rows."
+    tasks = "1 task" if progress.tasks == 1 else f"{progress.tasks:,} tasks"
+    rows = "1 attempt row" if progress.attempts == 1 else f"{progress.attempts:,} attempt rows"
+    return f"Deleted {tasks} and {rows}."
 
 
 def _intent(plan: DeletionPlan, restore_file: Path) -> dict[str, str | int | bool | None]:

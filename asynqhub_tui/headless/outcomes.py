@@ -11,6 +11,7 @@ from pathlib import Path
 from asynqhub_tui.actions.retry.batch import outcomes_in
 from asynqhub_tui.actions.retry.execution import Progress
 from asynqhub_tui.actions.retry.records import End, Ending, Kind, TaskOutcome
+from asynqhub_tui.actions.retry.saving import why
 from asynqhub_tui.headless import as_json, output
 from asynqhub_tui.text import one_line
 
@@ -65,18 +66,13 @@ async def write(folder: Path, end: End | None, included: int, *, json: bool) -> 
     async for one in _each(folder):
         counts[one.kind] += 1
         if one.kind in (Kind.SKIPPED, Kind.FAILED):
-            output.write([f"{one.kind}  {one_line(one.task_id)}  {one_line(why(one))}".rstrip()])
+            output.write([f"{one.kind}  {one_line(one.task_id)}  {why(one)}".rstrip()])
     output.write(output.pairs([(kind, f"{counts[kind]:,}") for kind in Kind if counts[kind]]))
     if left := included - counts.total():
         output.note(f"{left:,} were not reached. `journal resume {folder.name}` goes on.")
     if end is not None and end.sentence:
         output.note(end.sentence)
     return _exit_code(end)
-
-
-def why(outcome: TaskOutcome) -> str:
-    """Return the reason of an outcome in words."""
-    return ": ".join(part for part in (outcome.reason, outcome.detail) if part)
 
 
 def _fields(outcome: TaskOutcome) -> as_json.Fields:

@@ -1,0 +1,32 @@
+"""The outcomes of a batch as a file to keep or to mail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from asynqhub_tui.actions.retry import disk
+from asynqhub_tui.actions.retry.disk import on_disk
+from asynqhub_tui.actions.retry.records import TaskOutcome
+from asynqhub_tui.text import one_line
+
+
+async def save(batch: Path, path: Path) -> None:
+    """Write a line for each outcome of the batch in folder `batch`, its parts separated by tabs.
+
+    Raises Refused where the file is there already, or cannot be written.
+    """
+    await on_disk(path, _save, batch / "outcomes.jsonl", path)
+
+
+def why(outcome: TaskOutcome) -> str:
+    """Return the reason of an outcome in words; empty where there is nothing to say."""
+    return one_line(": ".join(part for part in (outcome.reason, outcome.detail) if part))
+
+
+def _save(outcomes: Path, path: Path) -> None:
+    with disk.create(path) as file:
+        file.write(b"outcome\ttask_id\twhy\n")
+        for one in disk.entries(outcomes, TaskOutcome):
+            line = "\t".join((one.kind, one_line(one.task_id), why(one)))
+            file.write(f"{line}\n".encode())
+        disk.sync(file)
