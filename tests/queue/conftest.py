@@ -1,4 +1,4 @@
-"""An empty database of a real Valkey for every test, and asynq's client on it."""
+"""An empty database of a real Valkey for every test, and asynq's client and inspector on it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from redis import Redis
 from asynqhub_tui.asynq.address import parse
 from asynqhub_tui.asynq.client import Client
 from asynqhub_tui.asynq.connection import RedisConnection
+from asynqhub_tui.asynq.inspector import Inspector
 from tests.queue.builders import NOW
+from tests.queue.rows import Rows
 from tests.valkey import ValkeyServer
 
 
@@ -36,10 +38,41 @@ def redis(valkey_server: ValkeyServer, uri: str) -> Iterator[Redis]:
 
 
 @pytest.fixture
-async def client(uri: str) -> AsyncIterator[Client]:
+def client(connection: RedisConnection) -> Client:
     """asynq's client, at the time NOW."""
+    return Client(connection, clock=lambda: NOW)
+
+
+@pytest.fixture
+def rows(redis: Redis) -> Rows:
+    """asynq's tasks in the database."""
+    return Rows(redis)
+
+
+@pytest.fixture
+async def connection(uri: str) -> AsyncIterator[RedisConnection]:
+    """The connections to the database."""
     async with connected(uri) as connection:
-        yield Client(connection, clock=lambda: NOW)
+        yield connection
+
+
+@pytest.fixture
+def inspector(connection: RedisConnection) -> Inspector:
+    """asynq's inspector on the database."""
+    return Inspector(connection)
+
+
+@pytest.fixture
+def rows(redis: Redis) -> Rows:
+    """asynq's rows in the database."""
+    return Rows(redis)
+
+
+@pytest.fixture
+async def inspector(uri: str) -> AsyncIterator[Inspector]:
+    """What reads the database."""
+    async with connected(uri) as connection:
+        yield Inspector(connection)
 
 
 @contextlib.asynccontextmanager
