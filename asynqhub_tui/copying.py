@@ -57,6 +57,9 @@ def markdown(task: Task, state: str) -> str:
         f"- created {task.created_at:{_TIME}}, updated {task.updated_at:{_TIME}}",
         f"- attempt {number}",
     ]
+    failed = task.failed_attempt
+    if task.error and failed is not None and task.error_is_old:
+        lines.append(f"- error of attempt {failed.attempt}, started {failed.started_at:{_TIME}}")
     if task.error:
         lines += ["", "```", task.error.replace("```", "'''"), "```"]
     return "\n".join(lines)

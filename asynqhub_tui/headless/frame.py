@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from asynqhub_tui.figures import NONE, count, duration, number, percent, spark
 from asynqhub_tui.headless import output
-from asynqhub_tui.headless.output import GAP, Column, first_line
+from asynqhub_tui.headless.output import GAP, Column
 from asynqhub_tui.headless.tasks import know_workers
 from asynqhub_tui.models import (
     FAILED_STATUSES,
@@ -135,7 +135,7 @@ def _failed(view: View, tasks: Sequence[Task], width: int) -> list[str]:
                 fit_ends(one_line(task.task_id), _ID),
                 fit_ends(one_line(task.worker_name), _NAME[1] // 2),
                 view.moment(task.updated_at),
-                first_line(task.error) or NONE,
+                output.error(task) or NONE,
             ]
             for task in tasks
         ],

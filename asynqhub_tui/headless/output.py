@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
+from asynqhub_tui.models import Task
 from asynqhub_tui.text import fit, one_line
 
 GAP = "  "
@@ -49,6 +50,12 @@ def pairs(values: Iterable[tuple[str, str]]) -> list[str]:
 def first_line(text: str | None) -> str:
     """Return the first line of an error that has something on it."""
     return one_line((text or "").strip().split("\n", 1)[0])
+
+
+def error(task: Task) -> str:
+    """Return the first line of a task's error, and whether another attempt has begun since."""
+    line = first_line(task.error)
+    return f"was: {line}" if line and task.error_is_old else line
 
 
 def write(lines: Iterable[str]) -> None:

@@ -106,7 +106,7 @@ def _row(view: View, task: Task) -> list[str]:
         _attempt(view, task),
         duration(task.duration_ms),
         view.moment(task.updated_at),
-        first_line(task.error),
+        output.error(task),
     ]
 
 
@@ -133,10 +133,17 @@ def _in_full(view: View, task: Task, attempts: Sequence[Attempt]) -> list[str]:
         ]
     )
     if task.error:
-        lines += ["", "error", *_indented(task.error)]
+        lines += ["", _error_title(task), *_indented(task.error)]
     lines += ["", "attempts, newest first"]
     lines += output.columns(_ATTEMPTS, [_attempt_row(view, one) for one in attempts])
     return [*lines, "", "payload", *_indented(task.payload or NONE)]
+
+
+def _error_title(task: Task) -> str:
+    failed = task.failed_attempt
+    if failed is None or not task.error_is_old:
+        return "error"
+    return f"error of attempt {failed.attempt}, started {failed.started_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _attempt_row(view: View, attempt: Attempt) -> list[str]:

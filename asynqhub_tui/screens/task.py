@@ -12,18 +12,20 @@ from textual.binding import BindingType
 
 from asynqhub_tui import copying
 from asynqhub_tui.keys import TASK, bindings
-from asynqhub_tui.models import FAILED_STATUSES, SUCCESS, Attempt, Task
+from asynqhub_tui.models import FAILED_STATUSES, SUCCESS, Attempt, Task, last_failed
 from asynqhub_tui.polling import Feed
 from asynqhub_tui.repository import NotFound
 from asynqhub_tui.screens.base import HubScreen
+from asynqhub_tui.screens.key_names import key_name
 from asynqhub_tui.session import Session
-from asynqhub_tui.text import one_line
-from asynqhub_tui.widgets.attempts import AttemptsTable
-from asynqhub_tui.widgets.canvas import Canvas, Line, Piece, spread
+from asynqhub_tui.text import fit_ends, one_line
+from asynqhub_tui.widgets.attempts import AttemptsTable, error_title
+from asynqhub_tui.widgets.canvas import Canvas, Line, Piece, spread, width_of
 from asynqhub_tui.widgets.json_lines import JsonLine, json_lines
 from asynqhub_tui.widgets.menu import Choice, Menu
 from asynqhub_tui.widgets.states import label, tone
 from asynqhub_tui.widgets.table import Table
+from asynqhub_tui.widgets.task_table import tries
 from asynqhub_tui.widgets.text_panes import JsonPane, TextPane
 
 MOST_ATTEMPTS = 200
@@ -60,13 +62,11 @@ class Summary(Canvas):
         if task is None:
             return [Line([Piece(f" {self._text}", "dim")])]
         state = view.state(task)
-        most = view.max_attempts(task)
-        number = task.newest_attempt.attempt if task.newest_attempt else task.last_attempt
-        of = f"attempt {number} of {most} " if most else f"attempt {number} "
-        outcome = [Piece(label(state), tone(state)), Piece(f"   {of}", "dim")]
+        tried = tries(task, view.max_attempts(task)).replace("/", " of ")
+        outcome = [Piece(label(state), tone(state)), Piece(f"   attempt {tried} ", "dim")]
         lines = [
             Line(spread([Piece(" task ", "dim"), _strong(task.task_id)], outcome, width)),
-            _fields(("worker", task.worker_name), ("queue", task.queue)),
+            _worker_and_queue(task, width),
             _fields(
                 ("created", view.brief_moment(task.created_at)),
                 ("updated", view.brief_moment(task.updated_at)),
@@ -92,6 +92,13 @@ def _fields(*fields: tuple[str, str]) -> Line:
     for name, value in fields:
         pieces += [Piece(f"{name} ", "dim"), Piece(f"{one_line(value)}   ")]
     return Line(pieces)
+
+
+def _worker_and_queue(task: Task, width: int) -> Line:
+    """Both names; of a long queue's the end says the priority, so that its middle is left out."""
+    pieces = [*_fields(("worker", task.worker_name)).pieces, Piece("queue ", "dim")]
+    room = max(width - width_of(pieces), width // 3)
+    return Line([*pieces, Piece(fit_ends(one_line(task.queue), room))])
 
 
 class TaskScreen(HubScreen):
@@ -159,7 +166,9 @@ class TaskScreen(HubScreen):
         self.attempts.refresh_scale()
 
     def _clear(self) -> None:
-        words = f"reading {self._task_id}…" if self._task_id else "no task was opened yet"
+        tasks, enter = self._key("go.tasks"), self._key("tasks.open")
+        hint = f"no task was opened yet: {tasks} shows the list, {enter} opens one"
+        words = f"reading {self._task_id}…" if self._task_id else hint
         self.query_one(Summary).show(None, one_line(words))
         self.attempts.show((), "")
         self.error.show("", "")
@@ -196,7 +205,8 @@ class TaskScreen(HubScreen):
         self._mark = read.mark
         if read.task is None:
             gone = "The store no longer has this task."
-            self.query_one(Summary).show(self._row, gone if self._row else f"{gone} esc goes back")
+            back = f"{gone} {self._key('program.back')} goes back"
+            self.query_one(Summary).show(self._row, gone if self._row else back)
             return
         self._row = read.task
         self.query_one(Summary).show(read.task, "")
@@ -209,21 +219,25 @@ class TaskScreen(HubScreen):
 
     def _show_error(self) -> None:
         attempt = self.attempts.current
-        if attempt is not None and attempt.error:
-            self.error.show(f"ERROR of attempt {attempt.attempt}{_ids(attempt)}", attempt.error)
-        elif attempt is None and self._row is not None and self._row.last_error:
-            self.error.show("LAST ERROR", self._row.last_error)
+        so_far = self.attempts.attempts[: self.attempts.cursor + 1]
+        failed = last_failed(reversed(so_far))
+        if failed is not None:
+            old = failed is not attempt
+            title = error_title(failed, self.session.view, old=old) + _ids(failed)
+            self.error.show(title, failed.error or "", "dim" if old else "")
+        elif attempt is None and self._row is not None and self._row.error:
+            self.error.show("LAST ERROR", self._row.error)
         else:
             self.error.show("", "")
 
     def _share_height(self) -> None:
         height = self.app.size.height - 9
-        rows = max(min(self.attempts.count + 1, height // 2, 12), 2)
+        rows = max(min(self.attempts.count + 1, height // 2, 12), 2) if self._row else 0
         error = self.error.height_for(self.app.size.width, max(height // 3, 3))
         for pane, wanted in ((self.attempts, rows), (self.error, error)):
             if pane.styles.height is None or pane.styles.height.value != wanted:
                 pane.styles.height = wanted
-                pane.display = bool(wanted)
+            pane.display = bool(wanted)
         self._activate_pane()
 
     def on_table_moved(self) -> None:
@@ -246,11 +260,16 @@ class TaskScreen(HubScreen):
     def action_replay(self) -> None:
         """Only what has succeeded is replayed; what has failed is retried."""
         if self._row is not None and self._row.status in FAILED_STATUSES:
-            self.tell("this task has failed: r retries it; C copies succeeded tasks", "warn")
+            retry, replay = self._key("task.retry"), self._key("task.replay")
+            words = f"this task has failed: {retry} retries it; {replay} copies succeeded tasks"
+            self.tell(words, "warn")
         elif self._row is not None and self._row.status != SUCCESS:
             self.tell("this task has not succeeded yet", "warn")
         else:
             super().action_replay()
+
+    def _key(self, id: str) -> str:
+        return key_name(self.session, id)
 
     def action_copy(self) -> None:
         """Offer what can be copied; a key that is typed ahead means an entry, read or not."""
@@ -273,4 +292,8 @@ def _ids(attempt: Attempt) -> str:
 
 
 def _same(one: Task, other: Task) -> bool:
-    return one.updated_at == other.updated_at and one.newest_attempt == other.newest_attempt
+    return (
+        one.updated_at == other.updated_at
+        and one.newest_attempt == other.newest_attempt
+        and one.failed_attempt == other.failed_attempt
+    )

@@ -27,10 +27,11 @@ from asynqhub_tui.models import (
 from asynqhub_tui.polling import Feed
 from asynqhub_tui.repository import HubError, NotFound, TaskFilter
 from asynqhub_tui.screens.base import Go, HubScreen
+from asynqhub_tui.screens.key_names import key_name
 from asynqhub_tui.screens.task_list import TaskList
 from asynqhub_tui.session import Session
 from asynqhub_tui.widgets.canvas import Piece
-from asynqhub_tui.widgets.detail import Detail, DetailData
+from asynqhub_tui.widgets.detail import ATTEMPTS, Detail, DetailData
 from asynqhub_tui.widgets.filter_line import FilterLine
 from asynqhub_tui.widgets.menu import Choice, Menu
 from asynqhub_tui.widgets.notes import NoteLine
@@ -146,8 +147,14 @@ class TasksScreen(HubScreen):
         if not window.loaded:
             return "connecting…" if self.session.hub is None else "reading the first page…"
         if window.searched_to is not None:
-            return f"none found back to {self._searched()}; narrow the filter, or G to go on"
-        return "no task matches this filter; esc clears it" if self.filter else "no tasks yet"
+            on = self._key("move.bottom")
+            return f"none found back to {self._searched()}; narrow the filter, or {on} to go on"
+        if self.filter:
+            return f"no task matches this filter; {self._key('program.back')} clears it"
+        return "no tasks yet"
+
+    def _key(self, id: str) -> str:
+        return key_name(self.session, id)
 
     def _searched(self) -> str:
         at, view = self.table.window.searched_to, self.session.view
@@ -158,7 +165,8 @@ class TasksScreen(HubScreen):
         order = order_words(window.order) if window.loaded else ""
         if window.searched_to is not None and window.rows:
             order = f"searched back to {self._searched()}"
-        unseen = f"▲ {self.table.unseen}{'' if window.at_top else '+'} new, g"
+        more = "" if window.at_top else "+"
+        unseen = f"▲ {self.table.unseen}{more} new, {self._key('move.top')}"
         self.query_one(FilterLine).show(
             query.render(self.filter),
             self._found_words(),
@@ -169,11 +177,11 @@ class TasksScreen(HubScreen):
     def _found_words(self) -> str:
         overview = self.session.overview
         counts = overview.counts if overview else None
-        total = figures.count(Count.total(counts.by_status.values())) if counts else ""
+        total = Count.total(counts.by_status.values()) if counts else None
         if not self.filter:
-            return total
+            return _tasks(total) if total else ""
         found = figures.count(self._found) if self._found else "…"
-        return f"{found} of {total}" if total else found
+        return f"{found} of {_tasks(total)}" if total else found
 
     @property
     def _detail(self) -> Detail:
@@ -183,13 +191,15 @@ class TasksScreen(HubScreen):
         task = self.table.current
         if task is None or not self._detail.display:
             return None
+        known = self._detail.data
+        if known is not None and known.is_of(task):
+            return known
         tasks = self.session.connected_hub.tasks
         try:
-            return DetailData(
-                await tasks.get_task(task.task_id), await tasks.list_attempts(task.task_id, 10)
-            )
+            whole = await tasks.get_task(task.task_id)
         except NotFound:
-            return DetailData(task, ())
+            return DetailData(task, (), ())
+        return await DetailData.of(whole, await tasks.list_attempts(task.task_id, ATTEMPTS))
 
     def _take_detail(self, data: DetailData | None) -> None:
         self._detail.show(data)
@@ -266,7 +276,8 @@ class TasksScreen(HubScreen):
         try:
             async for refs in self.session.connected_hub.tasks.task_refs(filter, limit=MOST_MARKS):
                 marks.update(dict.fromkeys(ref.task_id for ref in refs))
-                self.tell(f"marking all that match: {len(marks):,}   u stops")
+                stop = self._key("tasks.unmark")
+                self.tell(f"marking all that match: {len(marks):,}   {stop} stops")
         except HubError as error:
             self.tell_error(error)
         else:
@@ -279,10 +290,15 @@ class TasksScreen(HubScreen):
         marks = len(self.table.marks)
         standing: list[Piece] = []
         if self.table.range_from is not None:
-            words = "   move, v ends it, esc leaves it"
+            end, leave = self._key("tasks.mark_range"), self._key("program.back")
+            words = f"   move, {end} ends it, {leave} leaves it"
             standing = [Piece("marking a range", "accent"), Piece(words, "dim")]
         elif marks:
-            words = "   r retry marked   y copy their ids   u unmark"
+            ids = "its id" if marks == 1 else "their ids"
+            retry, copy = self._key("tasks.retry"), self._key("tasks.copy")
+            words = (
+                f"   {retry} retry marked   {copy} copy {ids}   {self._key('tasks.unmark')} unmark"
+            )
             standing = [Piece(f"{marks:,} marked", "accent"), Piece(words, "dim")]
         self.query_one(NoteLine).stand(standing)
 
@@ -320,7 +336,9 @@ class TasksScreen(HubScreen):
         task = self._copying = self.table.current
         choices = [Choice(*choice) for choice in copying.TASK_CHOICES] if task else []
         if self.table.marks:
-            choices.append(Choice("m", f"ids of the {len(self.table.marks):,} marked", "marks"))
+            marks = len(self.table.marks)
+            words = "id of the marked task" if marks == 1 else f"ids of the {marks:,} marked tasks"
+            choices.append(Choice("m", words, "marks"))
         choices.append(Choice("l", "command line of this list", "list"))
         self.query_one(Menu).open("copy", "Copy", choices)
 
@@ -336,3 +354,7 @@ class TasksScreen(HubScreen):
             await self.copy_text(copying.list_command(backend, self.filter), "command line")
         elif self._copying is not None:
             await self.copy_task(self._copying, message.value)
+
+
+def _tasks(number: Count) -> str:
+    return f"{figures.count(number)} {'task' if number == Count(value=1) else 'tasks'}"

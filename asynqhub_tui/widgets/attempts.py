@@ -6,14 +6,27 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from asynqhub_tui import figures
-from asynqhub_tui.models import OVERDUE_GRACE, RUNNING, Attempt
+from asynqhub_tui.models import RUNNING, Attempt
 from asynqhub_tui.text import one_line
 from asynqhub_tui.view import View
-from asynqhub_tui.widgets.states import label, tone
+from asynqhub_tui.widgets.states import attempt_state, label, tone
 from asynqhub_tui.widgets.table import Column, Table
 
-NO_REPORT = "no report"
-"""What an attempt is whose end nobody reported, although its time is over."""
+
+def took(attempt: Attempt, state: str, view: View) -> str:
+    """Return how long an attempt took, or runs already."""
+    if state == RUNNING:
+        return figures.age(attempt.started_at, view.now())
+    return figures.duration(attempt.duration_ms)
+
+
+def error_title(attempt: Attempt, view: View, *, old: bool) -> str:
+    """Return the title of an attempt's error; one of an earlier attempt says when that began.
+
+    Numbers of attempts repeat after a rerun.
+    """
+    began = figures.clock(attempt.started_at, view.zone, view.now())
+    return f"ERROR of attempt {attempt.attempt}{f', started {began}' if old else ''}"
 
 
 class AttemptsTable(Table[Attempt]):
@@ -70,20 +83,16 @@ class AttemptsTable(Table[Attempt]):
         return "no attempt yet"
 
     def state(self, attempt: Attempt) -> str:
-        """Return what became of an attempt: only the newest can still run."""
-        if not attempt.open:
-            return attempt.status
-        age = self._view.now() - attempt.started_at
+        """Return what became of an attempt."""
         newest = attempt is self._attempts[-1]
-        in_time = age <= self._view.timeout(self._task_worker) + OVERDUE_GRACE
-        return RUNNING if newest and in_time else NO_REPORT
+        return attempt_state(attempt, self._view, self._task_worker, newest=newest)
 
     def _make_columns(self) -> Sequence[Column[Attempt]]:
         view = self._view
         return (
             Column("TRY", 3, lambda one, _: (str(one.attempt), ""), right=True),
             Column("STATUS", 11, lambda one, _: self._status(one)),
-            Column("TOOK", 6, lambda one, _: (self._took(one), ""), right=True),
+            Column("TOOK", 6, lambda one, _: (took(one, self.state(one), view), ""), right=True),
             Column("STARTED", 12, lambda one, _: (self._started(one), "")),
             Column("AGE", 5, lambda one, _: (figures.age(one.started_at, view.now()), "dim"), 2),
             self._by,
@@ -93,12 +102,7 @@ class AttemptsTable(Table[Attempt]):
 
     def _status(self, attempt: Attempt) -> tuple[str, str]:
         state = self.state(attempt)
-        return ("! no report", "overdue") if state == NO_REPORT else (label(state), tone(state))
-
-    def _took(self, attempt: Attempt) -> str:
-        if attempt.open and self.state(attempt) == RUNNING:
-            return figures.age(attempt.started_at, self._view.now())
-        return figures.duration(attempt.duration_ms)
+        return label(state), tone(state)
 
     def _started(self, attempt: Attempt) -> str:
         there = attempt.started_at.astimezone(self._view.zone)
@@ -126,8 +130,7 @@ class AttemptsTable(Table[Attempt]):
         stop = int((end - first).total_seconds() / whole * (width - 1))
         begin = max(0, min(begin, width - 1))
         length = max(1, min(stop, width - 1) - begin + 1)
-        state = self.state(attempt)
-        return " " * begin + "━" * length, "overdue" if state == NO_REPORT else tone(state)
+        return " " * begin + "━" * length, tone(self.state(attempt))
 
 
 def _worker(attempt: Attempt, _: int) -> tuple[str, str]:

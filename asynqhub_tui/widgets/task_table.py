@@ -21,19 +21,20 @@ AHEAD = 40
 def queue_parts(task: Task) -> tuple[str, str]:
     """Split a full queue name into its group and its priority, for the eye.
 
-    A queue whose name does not begin with the worker's is shown whole.
+    The worker's name in front is left out, where it is this task's worker.
     """
-    prefix = f"{task.worker_name}:"
-    if not task.queue.startswith(prefix):
-        return one_line(task.queue), ""
-    group, _, priority = task.queue[len(prefix) :].rpartition(":")
+    name = task.queue.removeprefix(f"{task.worker_name}:")
+    group, _, priority = name.rpartition(":")
     return (one_line(group), one_line(priority)) if group else (one_line(priority), "")
 
 
 def tries(task: Task, most: int | None) -> str:
-    """Return how often a task was tried, of how often it may be: 2/4."""
+    """Return how often a task was tried, of how often it may be: 2/4.
+
+    Once it was tried more often, as its worker's configuration has changed: 5.
+    """
     number = task.newest_attempt.attempt if task.newest_attempt else task.last_attempt
-    return f"{number}/{most}" if most is not None else str(number)
+    return f"{number}/{most}" if most is not None and number <= most else str(number)
 
 
 class TaskTable(Table[Task]):
@@ -189,14 +190,14 @@ class TaskTable(Table[Task]):
     def _make_columns(self, view: View) -> Sequence[Column[Task]]:
         return (
             Column("STATUS", 10, lambda task, _: self._status(task)),
-            Column("TASK", 9, _task_id, grow=3, most=32),
-            Column("WORKER", 12, lambda task, _: (one_line(task.worker_name), ""), 4, 1, 16),
-            Column("QUEUE", 11, lambda task, _: (queue_parts(task)[0], ""), 1, 1, 18),
+            Column("TASK", 9, _task_id, grow=2, most=32),
+            Column("WORKER", 12, _worker, 4, 1, 24),
+            Column("QUEUE", 11, _queue, 1, 4, 32),
             Column("PRIO", 8, lambda task, _: (queue_parts(task)[1], "dim"), 6),
             Column("TRY", 4, lambda task, _: (tries(task, view.max_attempts(task)), ""), 5),
             Column("TOOK", 6, _took, 3, right=True),
             Column("UPDATED", 8, lambda task, _: (view.moment(task.updated_at), "dim"), right=True),
-            Column(" ERROR", 22, _error, grow=20),
+            Column(" ERROR", 22, _error, grow=14),
         )
 
     def _status(self, task: Task) -> tuple[str, str]:
@@ -210,12 +211,21 @@ def _task_id(task: Task, width: int) -> tuple[str, str]:
     return fit_ends(one_line(task.task_id), width), ""
 
 
+def _worker(task: Task, width: int) -> tuple[str, str]:
+    return fit_ends(one_line(task.worker_name), width), ""
+
+
+def _queue(task: Task, width: int) -> tuple[str, str]:
+    return fit_ends(queue_parts(task)[0], width), ""
+
+
 def _took(task: Task, _: int) -> tuple[str, str]:
     return figures.duration(task.duration_ms), "dim" if task.duration_ms is None else ""
 
 
 def _error(task: Task, _: int) -> tuple[str, str]:
-    return " " + one_line((task.error or "").lstrip().split("\n", 1)[0]), ""
+    line = one_line((task.error or "").lstrip().split("\n", 1)[0])
+    return (f" was: {line}", "dim") if line and task.error_is_old else (f" {line}", "")
 
 
 def order_words(order: Order) -> str:

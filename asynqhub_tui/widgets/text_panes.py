@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from asynqhub_tui import text
 from asynqhub_tui.widgets.canvas import Piece
 from asynqhub_tui.widgets.json_lines import JsonLine
-from asynqhub_tui.widgets.table import Table
+from asynqhub_tui.widgets.table import MARGIN, Table
+from asynqhub_tui.widgets.wrapping import cut, starts
 
 MOST_LINES = 2_000
 """Lines of an error that the pane holds."""
@@ -20,16 +22,17 @@ class TextPane(Table[str]):
         super().__init__(id=id)
         self._title = ""
         self._text = ""
+        self._tone = ""
         self._broken: list[str] = []
         self._width = 0
 
-    def show(self, title: str, content: str) -> None:
-        """Show a text under a title."""
+    def show(self, title: str, content: str, tone: str = "") -> None:
+        """Show a text under a title, in a tone."""
         if content != self._text:
             self._text = content
             self._width = 0
             self.cursor = self.top_row = 0
-        self._title = title
+        self._title, self._tone = title, tone
         self.redraw()
 
     @property
@@ -56,62 +59,95 @@ class TextPane(Table[str]):
 
     def pieces(self, row: str) -> list[Piece]:
         """Return a line's text."""
-        return [Piece(row)]
+        return [Piece(row, self._tone)]
 
 
-class JsonPane(Table[int]):
-    """Shows JSON; its rows are the numbers of the lines that no fold hides."""
+class JsonPane(Table[tuple[int, int]]):
+    """Shows JSON, which folds; a row is the number of a line, and of the row within that line.
+
+    What does not fit in the pane's width takes several rows. A long value is one row until it is
+    unfolded: what is hidden is never laid out.
+    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._title = ""
         self._lines: Sequence[JsonLine] = ()
         self._folded: set[int] = set()
-        self._rows: list[int] = []
+        self._numbers: list[int] = []
+        self._starts: dict[int, list[int]] = {}
 
     def show(self, title: str, lines: Sequence[JsonLine]) -> None:
         """Show another document."""
         self._title = title
         self._lines = lines
-        self._folded.clear()
-        self._refold()
+        self._folded = {number for number, line in enumerate(lines) if line.length}
+        self._lay_out()
         self.place(0)
 
     @property
     def count(self) -> int:
-        """How many lines are not hidden."""
-        return len(self._rows)
+        """How many rows no fold hides."""
+        return len(self._numbers)
 
-    def row(self, index: int) -> int:
-        """Return the number of a line."""
-        return self._rows[index]
+    def row(self, index: int) -> tuple[int, int]:
+        """Return the number of a line, and which of its rows this is."""
+        number = self._numbers[index]
+        return number, index - self._first(number)
 
     def head(self) -> list[Piece]:
         """Return the title."""
         return [Piece(self._title, "dim")]
 
-    def pieces(self, row: int) -> list[Piece]:
-        """Return a line's pieces, with what it hides."""
-        line = self._lines[row]
-        if row not in self._folded or line.end is None:
-            return list(line.pieces)
-        closing = self._lines[line.end].pieces[-1]
-        hidden = f" … {line.end - row - 1:,} lines "
-        return [*line.pieces, Piece(hidden, "dim"), Piece(closing.text.strip())]
+    def pieces(self, row: tuple[int, int]) -> list[Piece]:
+        """Return a row's pieces, with what it hides."""
+        number, part = row
+        line = self._lines[number]
+        if number in self._folded:
+            return self._folded_row(number)
+        starts = [*self._starts.get(number, (0,)), None]
+        found = cut(line.pieces, starts[part] or 0, starts[part + 1])
+        return [Piece(" " * line.hanging(self._room)), *found] if part else found
 
     def fold(self) -> None:
-        """Fold or unfold what the line under the cursor opens, or else what surrounds it."""
-        number = self.current
-        if number is None:
+        """Fold or unfold what the line under the cursor is or opens, or else what surrounds it."""
+        if self.current is None:
             return
-        if self._lines[number].end is None:
-            opening = self._surrounding(number)
-            if opening is None:
-                return
-            number = opening
-        self._folded ^= {number}
-        self._refold()
-        self.place(self._rows.index(number))
+        number: int | None = self.current[0]
+        if not self._folds(self.current[0]):
+            number = self._surrounding(self.current[0])
+        if number is not None:
+            self._folded ^= {number}
+            self._lay_out()
+            self.place(self._first(number))
+
+    def on_resize(self) -> None:
+        """Break the lines anew, with the cursor on the line where it was."""
+        before = self.current
+        self._lay_out()
+        if before is not None:
+            self.cursor = self._first(before[0])
+        super().on_resize()
+
+    @property
+    def _room(self) -> int:
+        return self.size.width - MARGIN
+
+    def _folds(self, number: int) -> bool:
+        line = self._lines[number]
+        return line.end is not None or line.length > 0
+
+    def _folded_row(self, number: int) -> list[Piece]:
+        line = self._lines[number]
+        if line.end is not None:
+            closing = self._lines[line.end].pieces[-1].text.strip()
+            hidden = line.end - number - 1
+            told = f" … {hidden:,} {'line' if hidden == 1 else 'lines'} "
+            return [*line.pieces, Piece(told, "dim"), Piece(closing)]
+        return line.folded(self._room)
+
+    def _first(self, number: int) -> int:
+        return bisect_left(self._numbers, number)
 
     def _surrounding(self, number: int) -> int | None:
         for at in range(number - 1, -1, -1):
@@ -120,10 +156,23 @@ class JsonPane(Table[int]):
                 return at
         return None
 
-    def _refold(self) -> None:
-        self._rows = []
+    def _lay_out(self) -> None:
+        self._numbers, self._starts = [], {}
+        room = self._room
         at = 0
         while at < len(self._lines):
-            self._rows.append(at)
-            end = self._lines[at].end
-            at = end + 1 if at in self._folded and end is not None else at + 1
+            line = self._lines[at]
+            self._numbers.append(at)
+            if at in self._folded:
+                at = at + 1 if line.end is None else line.end + 1
+                continue
+            if room > 0 and self._may_break(line, room):
+                begins = list(starts(line.pieces, room, line.hanging(room)))
+                if len(begins) > 1:
+                    self._starts[at] = begins
+                    self._numbers += [at] * (len(begins) - 1)
+            at += 1
+
+    def _may_break(self, line: JsonLine, room: int) -> bool:
+        """Whether a line may need more than `room` cells; no character takes more than two."""
+        return 2 * sum(len(text) for text, _ in line.pieces) > room

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -40,13 +40,23 @@ def test_a_hostile_id_stays_one_word_of_the_shell() -> None:
 
 def test_a_note_tells_what_one_hands_over() -> None:
     attempt = make_attempt("t1", 3, "fail", at=NOW, error="it broke\n``` not the end")
-    task = make_task("t1", at=NOW, last_attempt=2, newest_attempt=attempt)
+    task = make_task("t1", at=NOW, last_attempt=2, newest_attempt=attempt, failed_attempt=attempt)
     note = markdown(task, "overdue")
     assert note.startswith("**overdue** task `t1`\n")
     assert "- attempt 3" in note
     assert "created 2026-11-23 14:02:11Z" in note
     assert note.count("```") == 2
     assert "it broke" in note
+    assert "error of" not in note
+
+
+def test_a_note_says_of_which_attempt_an_old_error_is() -> None:
+    failed = make_attempt("t1", 2, "fail", at=NOW, error="it broke")
+    rerun = make_attempt("t1", 2, at=NOW + timedelta(minutes=1))
+    task = make_task("t1", newest_attempt=rerun, failed_attempt=failed)
+    assert "- error of attempt 2, started 2026-11-23 14:02:11Z\n\n```\nit broke" in markdown(
+        task, "running"
+    )
 
 
 def test_a_task_without_an_error_has_no_empty_block() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from asynqhub_tui.widgets.json_lines import MAX_STRING, JsonLine, json_lines
+from asynqhub_tui.widgets.json_lines import LONG, JsonLine, json_lines
 
 
 def texts(lines: list[JsonLine]) -> list[str]:
@@ -77,11 +77,21 @@ def test_keys_that_stand_twice_do_not_break_it() -> None:
     assert texts(json_lines('{"a": 1, "a": 2}')) == ["{", '  "a": 2', "}"]
 
 
-def test_a_long_string_is_cut_and_says_by_how_much() -> None:
-    (line,) = texts(json_lines(json.dumps("x" * (MAX_STRING + 1_234))))
-    assert line.startswith('"xxx')
-    assert line.endswith(" … 1,234 more characters")
-    assert len(line) < MAX_STRING + 50
+@pytest.mark.parametrize("value", ["x" * LONG, "x" * (LONG + 1), '"' * 2_000_000])
+def test_a_string_of_any_length_is_there_whole_and_a_long_one_folds(value: str) -> None:
+    (line,) = json_lines(json.dumps(value))
+    assert texts([line]) == [json.dumps(value)]
+    assert line.length == (len(value) if len(value) > LONG else 0)
+
+
+def test_a_long_number_and_a_long_line_of_no_json_fold() -> None:
+    assert [line.length for line in json_lines(f"[{'7' * 5_000}]")] == [0, 5_000, 0]
+    assert [line.length for line in json_lines("no json\n" + "x" * 3_000)] == [0, 3_000]
+
+
+def test_of_a_document_without_end_the_rest_is_told() -> None:
+    lines = texts(json_lines(json.dumps({"a": [1, 2, 3, 4], "b": 1, "c": 2}), 4))
+    assert lines == ["{", '  "a": [', "    1,", "    2,", "    … 2 more", "  ],", "  … 2 more", "}"]
 
 
 @pytest.mark.parametrize("source", ['{"\\u001b[2J": "\\u202e\\u0007"}', '"\\ud800"', '"\u202e"'])
