@@ -18,7 +18,7 @@ from tests.valkey import ValkeyServer
 
 
 @pytest.fixture
-def uri(valkey_server: ValkeyServer) -> str:
+def redis_uri(valkey_server: ValkeyServer) -> str:
     """The address of an empty database."""
     return valkey_server.fresh()
 
@@ -31,9 +31,9 @@ def own_server() -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture
-def redis(valkey_server: ValkeyServer, uri: str) -> Iterator[Redis]:
+def redis(valkey_server: ValkeyServer, redis_uri: str) -> Iterator[Redis]:
     """The driver's own client, to prepare what is there and to look at what came of it."""
-    with valkey_server.client_of(uri) as client:
+    with valkey_server.client_of(redis_uri) as client:
         yield client
 
 
@@ -50,9 +50,9 @@ def rows(redis: Redis) -> Rows:
 
 
 @pytest.fixture
-async def connection(uri: str) -> AsyncIterator[RedisConnection]:
+async def connection(redis_uri: str) -> AsyncIterator[RedisConnection]:
     """The connections to the database."""
-    async with connected(uri) as connection:
+    async with connected(redis_uri) as connection:
         yield connection
 
 
@@ -69,9 +69,9 @@ def rows(redis: Redis) -> Rows:
 
 
 @pytest.fixture
-async def inspector(uri: str) -> AsyncIterator[Inspector]:
+async def inspector(redis_uri: str) -> AsyncIterator[Inspector]:
     """What reads the database."""
-    async with connected(uri) as connection:
+    async with connected(redis_uri) as connection:
         yield Inspector(connection)
 
 
