@@ -18,7 +18,7 @@ from tests.valkey import ValkeyServer
 
 
 @pytest.fixture
-def redis_uri(valkey_server: ValkeyServer) -> str:
+def uri(valkey_server: ValkeyServer) -> str:
     """The address of an empty database."""
     return valkey_server.fresh()
 
@@ -31,9 +31,9 @@ def own_server() -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture
-def redis(valkey_server: ValkeyServer, redis_uri: str) -> Iterator[Redis]:
+def redis(valkey_server: ValkeyServer, uri: str) -> Iterator[Redis]:
     """The driver's own client, to prepare what is there and to look at what came of it."""
-    with valkey_server.client_of(redis_uri) as client:
+    with valkey_server.client_of(uri) as client:
         yield client
 
 
@@ -44,22 +44,10 @@ def client(connection: RedisConnection) -> Client:
 
 
 @pytest.fixture
-def rows(redis: Redis) -> Rows:
-    """asynq's tasks in the database."""
-    return Rows(redis)
-
-
-@pytest.fixture
-async def connection(redis_uri: str) -> AsyncIterator[RedisConnection]:
+async def connection(uri: str) -> AsyncIterator[RedisConnection]:
     """The connections to the database."""
-    async with connected(redis_uri) as connection:
+    async with connected(uri) as connection:
         yield connection
-
-
-@pytest.fixture
-def inspector(connection: RedisConnection) -> Inspector:
-    """asynq's inspector on the database."""
-    return Inspector(connection)
 
 
 @pytest.fixture
@@ -69,9 +57,9 @@ def rows(redis: Redis) -> Rows:
 
 
 @pytest.fixture
-async def inspector(redis_uri: str) -> AsyncIterator[Inspector]:
+async def inspector(uri: str) -> AsyncIterator[Inspector]:
     """What reads the database."""
-    async with connected(redis_uri) as connection:
+    async with connected(uri) as connection:
         yield Inspector(connection)
 
 
