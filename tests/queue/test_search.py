@@ -171,13 +171,13 @@ MOVES = [
 @pytest.mark.parametrize("wanted", [None, ["hub-1"]])
 @pytest.mark.parametrize(("source", "target"), MOVES)
 async def test_a_task_that_moves_meanwhile_is_found(
-    rows: Rows, redis_uri: str, source: str, target: str, wanted: list[str] | None
+    rows: Rows, uri: str, source: str, target: str, wanted: list[str] | None
 ) -> None:
     for state in STATES:
         rows.put(f"other-{state}", state)
     for before in itertools.count(1):
         asynq_id = rows.put("hub-1", source)
-        redis = Meddled(redis_uri, before, partial(rows.move, asynq_id, source, target))
+        redis = Meddled(uri, before, partial(rows.move, asynq_id, source, target))
         task = (await Inspector(redis).search(QUEUE, wanted)).found["hub-1"]
         await redis.close()
         if redis.calls < before:
@@ -194,24 +194,24 @@ async def test_a_task_that_loses_its_place_makes_room_for_another_under_its_id(
 ) -> None:
     first = rows.put("hub-1", ACTIVE)
     second = rows.put("hub-1", RETRY)
-    redis = Meddled(redis_uri, 2, lambda: rows.move(first, ACTIVE, ARCHIVED))
+    redis = Meddled(uri, 2, lambda: rows.move(first, ACTIVE, ARCHIVED))
     found = (await Inspector(redis).search(QUEUE, ["hub-1"])).found
     await redis.close()
     assert (found["hub-1"].asynq_id, found["hub-1"].state) == (second, RETRY)
 
 
-async def test_a_task_that_is_done_meanwhile_is_gone(rows: Rows, redis_uri: str) -> None:
+async def test_a_task_that_is_done_meanwhile_is_gone(rows: Rows, uri: str) -> None:
     asynq_id = rows.put("hub-1", ACTIVE)
-    redis = Meddled(redis_uri, 2, lambda: rows.remove(asynq_id, ACTIVE))
+    redis = Meddled(uri, 2, lambda: rows.remove(asynq_id, ACTIVE))
     search = await Inspector(redis).search(QUEUE, ["hub-1"])
     await redis.close()
     assert (search.found, search.skipped) == ({}, 1)
 
 
-async def test_a_search_ends_when_nothing_livelier_can_come(rows: Rows, redis_uri: str) -> None:
+async def test_a_search_ends_when_nothing_livelier_can_come(rows: Rows, uri: str) -> None:
     rows.put("hub-1", RETRY)
     rows.put("hub-2", ARCHIVED)
-    redis = Meddled(redis_uri, 0, lambda: None)
+    redis = Meddled(uri, 0, lambda: None)
     await Inspector(redis).search(QUEUE, ["hub-1"])
     assert redis.calls == 2  # the ids, and those to be retried
     await redis.close()
@@ -299,11 +299,11 @@ async def test_texts_are_data(inspector: Inspector, rows: Rows) -> None:
     assert (await inspector.search(QUEUE)).found["hub-1"].last_error == error
 
 
-async def test_large_messages_are_read_a_few_at_a_time(rows: Rows, redis_uri: str) -> None:
+async def test_large_messages_are_read_a_few_at_a_time(rows: Rows, uri: str) -> None:
     text = json.dumps("x" * 2 * 1024 * 1024)
     for number in range(5):
         rows.put("", ARCHIVED, payload=envelope(f"hub-{number}", text).encode())
-    redis = Meddled(redis_uri, 0, lambda: None)
+    redis = Meddled(uri, 0, lambda: None)
     search = await Inspector(redis).search(QUEUE)
     await redis.close()
     assert len(search.found) == 5
