@@ -55,8 +55,10 @@ def parse(text: str) -> Address:
     uri = text.strip()
     if not uri:
         raise Refused("The Redis address is empty.", hint=_FORMS)
+    if "://" not in uri:
+        uri = f"redis://{uri}/0"
     try:
-        parts = urlsplit(uri if "://" in uri else f"redis://{uri}/0")
+        parts = urlsplit(uri)
         read = _SCHEMES[parts.scheme]
     except KeyError:
         raise _wrong(uri, f"asynq knows no {parts.scheme}://") from None

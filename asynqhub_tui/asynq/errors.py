@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -10,11 +11,31 @@ from redis import exceptions as redis
 from redis.asyncio.sentinel import MasterNotFoundError
 
 from asynqhub_tui.dsn import mask
+from asynqhub_tui.queue import Answer, Result
 from asynqhub_tui.repository import HubError, Refused, Unavailable
 
 _RETRYING = "Try again in a moment."
 _CHECK_ADDRESS = "Check host and port in the Redis address, and the network."
 _CHECK_PASSWORD = "Check the password in the Redis address."
+
+
+_NO_WRITES = {
+    "ASK": "This Redis is a node of a cluster, and another node has the queue.",
+    "BUSY": "Redis is busy with somebody's script.",
+    "CLUSTERDOWN": "The Redis Cluster is down.",
+    "CROSSSLOT": "This Redis is a node of a cluster, and another node has the queue.",
+    "MASTERDOWN": "This Redis is a replica that has lost its master.",
+    "MISCONF": "Redis cannot save to its disk, and takes no writes.",
+    "MOVED": "This Redis is a node of a cluster, and another node has the queue.",
+    "NOPERM": "Redis does not let this user write here.",
+    "NOREPLICAS": "Redis has too few replicas, and takes no writes.",
+    "OOM": "Redis is out of memory (maxmemory).",
+    "READONLY": "This Redis is a read-only replica.",
+    "TRYAGAIN": "The Redis Cluster is moving the queue to another node.",
+}
+"""What a server says by which code when it takes no writes."""
+
+_CODE = re.compile(rf"(?:^|-)({'|'.join(_NO_WRITES)})\b")
 
 
 def failure(error: Exception, place: str) -> HubError:
@@ -54,6 +75,18 @@ def failure(error: Exception, place: str) -> HubError:
             return Refused(f"{place} answered with an error: {said}.")
         case _:
             return Unavailable(f"{place} cannot be used: {said}.", hint=_RETRYING)
+
+
+def failure_of_one(error: redis.ResponseError) -> Answer:
+    """Say why the write for one task failed; the script has then changed nothing."""
+    said = str(error)
+    # A server older than 7 quotes the code inside of its own sentence; the driver cuts off the
+    # codes that it knows.
+    code = _CODE.search(said)
+    name = code[1] if code else error.status_code or ""
+    if name in _NO_WRITES:
+        return Answer(Result.REFUSED, _NO_WRITES[name])
+    return Answer(Result.FAILED, f"Redis answered with an error: {_sentence(error)}.")
 
 
 def _unreachable(error: Exception, place: str) -> HubError:

@@ -76,19 +76,20 @@ def dump(redis: Redis, *, claims: bool = False) -> dict[str, Any]:
 
 
 def _value(redis: Redis, name: str) -> dict[str, Any]:
-    kind = redis.type(name).decode()  # type: ignore[union-attr]
+    driver: Any = redis
+    kind = driver.type(name).decode()
     match kind:
         case "set":
-            value: Any = sorted(member.decode() for member in redis.smembers(name))  # type: ignore[union-attr]
+            value: Any = sorted(member.decode() for member in driver.smembers(name))
         case "list":
-            value = [member.decode() for member in redis.lrange(name, 0, -1)]  # type: ignore[union-attr]
+            value = [member.decode() for member in driver.lrange(name, 0, -1)]
         case "zset":
-            pairs = redis.zrange(name, 0, -1, withscores=True)
-            value = [[member.decode(), score] for member, score in pairs]  # type: ignore[union-attr, misc]
+            pairs = driver.zrange(name, 0, -1, withscores=True)
+            value = [[member.decode(), score] for member, score in pairs]
         case "hash":
-            fields = {k.decode(): v for k, v in redis.hgetall(name).items()}  # type: ignore[union-attr]
-            value = {k: v.decode() for k, v in fields.items() if k != "msg"}
+            fields = {field.decode(): text for field, text in driver.hgetall(name).items()}
+            value = {field: text.decode() for field, text in fields.items() if field != "msg"}
             value["msg_hex"] = fields["msg"].hex()
         case _:
-            value = redis.get(name).decode()  # type: ignore[union-attr]
+            value = driver.get(name).decode()
     return {"type": kind, "value": value}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from asynqhub_tui.asynq.client import Client
 from asynqhub_tui.asynq.messages import TaskMessage, decode
 from asynqhub_tui.queue import CLAIM_DAYS, Answer, Message, Result, envelope
 from tests.queue.builders import NOW, ODD_IDS, QUEUE, dump, hold, make_message, make_ref
+from tests.queue.conftest import connected
 from tests.unit.asynq_vectors import VECTORS
 
 _DONE = Answer(Result.DONE)
@@ -43,7 +45,7 @@ def _message(call: dict[str, Any], number: int) -> Message:
 async def test_redis_holds_what_asynq_writes(
     client: Client, redis: Redis, state: dict[str, Any]
 ) -> None:
-    answers = []
+    answers: list[Answer] = []
     for number, call in enumerate(state["calls"]):
         answers += await client.enqueue([_message(call, number)], "batch")
     expected = {
@@ -72,8 +74,6 @@ async def test_a_message_is_what_the_hub_enqueues(client: Client, redis: Redis) 
 
 @pytest.mark.parametrize("case", VECTORS["hub_payloads"], ids=lambda case: case["payload_in"])
 def test_the_envelope_says_what_the_hubs_says(case: dict[str, Any]) -> None:
-    import json
-
     ours = envelope(case["task_id"], case["payload_in"])
     assert json.loads(ours) == json.loads(case["asynq_payload"])
     assert list(json.loads(ours)) == ["id", "task_id", "payload"]
@@ -115,8 +115,6 @@ async def test_a_payload_of_2_mib_arrives_whole(client: Client, redis: Redis) ->
 async def test_only_the_future_is_scheduled(
     redis: Redis, uri: str, after: timedelta, state: str
 ) -> None:
-    from tests.queue.conftest import connected
-
     now = datetime(2026, 1, 1, 12, tzinfo=UTC)
     async with connected(uri) as connection:
         client = Client(connection, clock=lambda: int(now.timestamp()) * 1_000_000_000)
@@ -129,7 +127,7 @@ async def test_the_lock_of_a_scheduled_task_outlasts_its_wait(client: Client, re
     message = make_message(process_at=now + timedelta(hours=2), unique_seconds=60)
     assert await client.enqueue([message], "batch") == [_DONE]
     lock = keys.unique(QUEUE, QUEUE, message.payload.encode())
-    assert 0 <= 7_259 - int(redis.ttl(lock)) <= 60  # type: ignore[arg-type]
+    assert 0 <= 7_259 - int(redis.ttl(lock)) <= 60
 
 
 async def test_a_conflict_names_the_state_and_leaves_nothing(client: Client, redis: Redis) -> None:
@@ -155,7 +153,7 @@ async def test_the_claim_is_kept_for_days(client: Client, redis: Redis) -> None:
     await client.enqueue([make_message()], "batch-7")
     claim = keys.claim(make_ref())
     assert redis.get(claim) == b"batch-7"
-    assert 0 <= CLAIM_DAYS * 86_400 - int(redis.ttl(claim)) <= 60  # type: ignore[arg-type]
+    assert 0 <= CLAIM_DAYS * 86_400 - int(redis.ttl(claim)) <= 60
 
 
 @pytest.mark.parametrize("other", ["same", "other"])
