@@ -211,10 +211,12 @@ class AsynqHubApp(App[None]):
             words = "mouse on" if self._mouse_on else "mouse off: the terminal selects text again"
             self.screen.tell(words)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """The terminal has done what it likes with what it showed."""
         if isinstance(self._driver, TerminalDriver):
             self._driver.forget_screen()
+            if event.size == self.screen.outer_size:  # it has its size back: Textual sees no change
+                self.screen.refresh()
 
     def action_redraw(self) -> None:
         """Draw the whole screen anew, after the terminal was disturbed."""

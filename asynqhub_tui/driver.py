@@ -25,6 +25,17 @@ class TerminalDriver(LinuxDriver):
         """Send what is new of `data`."""
         if fresh := self._frames.reduce(data):
             super().write(fresh)
+        if self._layout_is_old:
+            self._frames.forget()
+
+    @property
+    def _layout_is_old(self) -> bool:
+        """Whether what is painted is not laid out for the terminal's new size yet.
+
+        The terminal cuts off what lies beyond its borders, or puts it at the border.
+        """
+        app = self._app
+        return app.is_running and bool(app.screen_stack) and app.screen.outer_size != app.size
 
     def forget_screen(self) -> None:
         """Send the next frame whole: the terminal was resized, or was disturbed."""

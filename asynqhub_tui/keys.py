@@ -58,7 +58,7 @@ LOOK = (
     Key("look.times", "t", "times", "times: relative, local, UTC"),
     Key("look.theme", "T", "app.theme", "dark or light theme"),
     Key("look.mouse", "ctrl+o", "app.mouse", "mouse on or off"),
-    Key("look.redraw", "ctrl+l", "app.redraw", "draw the screen anew"),
+    Key("look.redraw", "ctrl+l", "app.redraw", "draw the screen anew", priority=True),
 )
 
 PROGRAM = (
@@ -70,8 +70,8 @@ PROGRAM = (
     Key("program.suspend", "ctrl+z", "app.suspend_process", "suspend", priority=True),
 )
 
-EVERYWHERE = tuple(key for key in PROGRAM if key.priority)
-"""The keys that work in Textual's own palette too."""
+EVERYWHERE = tuple(key for key in LOOK + PROGRAM if key.priority)
+"""The keys that work in dialogs and in Textual's own palette too."""
 
 TASKS = (
     Key("tasks.open", "enter", "open", "open the task", "open"),

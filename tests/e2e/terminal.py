@@ -165,6 +165,11 @@ class Terminal:
         cells = (cell for line in self._screen.buffer.values() for cell in line.values())
         return "".join(cell.data for cell in cells if cell.data.strip() and cell.fg == cell.bg)
 
+    def cells(self) -> list[list[pyte.screens.Char]]:
+        """Return all cells, line by line; what does not show on a blank is left out."""
+        rows = (self._screen.buffer[row] for row in range(self._screen.lines))
+        return [[_visible(row[column]) for column in range(self._screen.columns)] for row in rows]
+
     def wipe(self) -> None:
         """Clear the screen behind the program's back."""
         self._feed(b"\x1b[2J")
@@ -270,6 +275,12 @@ class Terminal:
         self._held = data[cut:]
         self._stream.feed(_UNKNOWN.sub(b"", data[:cut]))
         self._text = None
+
+
+def _visible(cell: pyte.screens.Char) -> pyte.screens.Char:
+    if cell.data.strip() or cell.underscore or cell.strikethrough or cell.reverse:
+        return cell
+    return cell._replace(fg="default", bold=False, italics=False)
 
 
 def _set_size(end: int, columns: int, lines: int) -> None:
