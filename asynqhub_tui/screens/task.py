@@ -96,9 +96,9 @@ def _fields(*fields: tuple[str, str]) -> Line:
 
 def _worker_and_queue(task: Task, width: int) -> Line:
     """Both names; of a long queue's the end says the priority, so that its middle is left out."""
-    pieces = [*_fields(("worker", task.worker_name)).pieces, Piece("queue ", "dim")]
-    room = max(width - width_of(pieces), width // 3)
-    return Line([*pieces, Piece(fit_ends(one_line(task.queue), room))])
+    worker = fit_ends(one_line(task.worker_name), width // 3)
+    pieces = [*_fields(("worker", worker)).pieces, Piece("queue ", "dim")]
+    return Line([*pieces, Piece(fit_ends(one_line(task.queue), width - width_of(pieces)))])
 
 
 class TaskScreen(HubScreen):
@@ -232,7 +232,8 @@ class TaskScreen(HubScreen):
 
     def _share_height(self) -> None:
         height = self.app.size.height - 9
-        rows = max(min(self.attempts.count + 1, height // 2, 12), 2) if self._row else 0
+        most = max(min(height // 2, 12), height // 3, 2)
+        rows = min(max(self.attempts.count + 1, 2), most) if self._row else 0
         error = self.error.height_for(self.app.size.width, max(height // 3, 3))
         for pane, wanted in ((self.attempts, rows), (self.error, error)):
             if pane.styles.height is None or pane.styles.height.value != wanted:

@@ -199,7 +199,7 @@ class TasksScreen(HubScreen):
             whole = await tasks.get_task(task.task_id)
         except NotFound:
             return DetailData(task, (), ())
-        return await DetailData.of(whole, await tasks.list_attempts(task.task_id, ATTEMPTS))
+        return await DetailData.of(whole, await tasks.list_attempts(task.task_id, ATTEMPTS + 1))
 
     def _take_detail(self, data: DetailData | None) -> None:
         self._detail.show(data)

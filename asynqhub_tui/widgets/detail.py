@@ -64,15 +64,16 @@ class Detail(Canvas):
             return ()
         task = self.data.task
         state = self._view.state(task)
+        attempts = self.data.attempts
+        title = f"ATTEMPTS, the newest {ATTEMPTS}" if len(attempts) > ATTEMPTS else "ATTEMPTS"
         lines = [
             Line([Piece(label(state), tone(state)), Piece(f"  {text.one_line(task.task_id)}")]),
             Line([Piece(text.fit_ends(text.one_line(task.queue), width), "dim")]),
             Line([Piece("created ", "dim"), Piece(self._view.full_moment(task.created_at))]),
             Line([Piece("updated ", "dim"), Piece(self._view.full_moment(task.updated_at))]),
             Line(),
-            Line([Piece("ATTEMPTS", "dim")]),
+            Line([Piece(title, "dim")]),
         ]
-        attempts = self.data.attempts
         lines += [
             self._attempt(task, one, newest=one is attempts[0]) for one in attempts[:ATTEMPTS]
         ]

@@ -105,8 +105,11 @@ class JsonPane(Table[tuple[int, int]]):
         line = self._lines[number]
         if number in self._folded:
             return self._folded_row(number)
-        starts = [*self._starts.get(number, (0,)), None]
-        found = cut(line.pieces, starts[part] or 0, starts[part + 1])
+        begins = self._starts.get(number)
+        if begins is None:
+            return list(line.pieces)
+        stop = begins[part + 1] if part + 1 < len(begins) else None
+        found = cut(line.pieces, begins[part], stop)
         return [Piece(" " * line.hanging(self._room)), *found] if part else found
 
     def fold(self) -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from asynqhub_tui.models import SUCCESS
-from tests.contract.builders import make_attempt
+from tests.contract.builders import make_attempt, make_worker
 from tests.screens.sample import Rows, before, fleet, huge, one_task, rerun, sample
 from tests.screens.stage import Desk, Stage
 
@@ -87,6 +87,29 @@ async def test_the_preview_of_a_large_payload_is_its_beginning(stage: Stage) -> 
         assert desk.line("PAYLOAD  1,803,914 B")
         assert desk.line("… 5,000 characters")
         assert desk.line('"n": 0,')
+
+
+async def test_of_many_attempts_the_preview_shows_the_newest(stage: Stage) -> None:
+    task = one_task(status="dead", last_attempt=9)
+    attempts = [
+        make_attempt(task.task_id, number, "fail", at=before(minutes=10 - number))
+        for number in range(1, 10)
+    ]
+    stage.load(Rows(fleet(), [task], attempts))
+    async with stage.open(WIDE) as desk:
+        await look_at_preview(desk)
+        assert desk.line("ATTEMPTS, the newest 8")
+        assert desk.line(" 2 ✗ fail")
+        assert " 1 ✗ fail" not in desk.text
+
+
+async def test_a_long_worker_s_name_leaves_room_for_the_queue(stage: Stage) -> None:
+    name = "worker-" + "long-" * 30
+    task = one_task(worker_name=name, queue=f"{name}:web:low")
+    stage.load(Rows([make_worker(name)], [task]))
+    async with stage.open((80, 24)) as desk:
+        await desk.press("enter")
+        assert desk.line("queue worker-long").endswith("-:web:low")
 
 
 async def test_a_long_string_is_read_whole(stage: Stage) -> None:
