@@ -6,10 +6,10 @@ import argparse
 import asyncio
 from datetime import UTC, datetime
 
-from tests.benchmarks import postgres_buffers
+from tests.benchmarks import bytes_sent, postgres_buffers
 from tests.benchmarks.report import machine
 
-_PARTS = (postgres_buffers,)
+_PARTS = (postgres_buffers, bytes_sent)
 
 
 def main() -> None:
