@@ -24,7 +24,10 @@ from tests.servers import free_port
 
 DATABASES = 64
 
-_OPTIONS = ("--save", "", "--appendonly", "no", "--loglevel", "warning", "--bind", "127.0.0.1")
+_OPTIONS = (
+    *("--save", "", "--appendonly", "no", "--loglevel", "warning", "--bind", "127.0.0.1"),
+    *("--repl-diskless-sync-delay", "0"),
+)
 
 
 class ValkeyServer:

@@ -68,10 +68,14 @@ class Client:
         """Enqueue each message, or schedule it."""
         now = self._clock()
         calls = [_prepared(_enqueue, message, batch, now) for message in messages]
-        prepared = zip(messages, calls, strict=True)
-        queues = {message.ref.queue for message, call in prepared if isinstance(call, Call)}
+        sent = zip(messages, calls, strict=True)
+        queues = {message.ref.queue for message, call in sent if isinstance(call, Call)}
         if queues:
-            await self._connection.call("SADD", keys.QUEUES, *sorted(queues))
+            # A command of its own, as in asynq: the list of queues lies in another slot.
+            (listed,) = await self._connection.attempt([("SADD", keys.QUEUES, *sorted(queues))])
+            if isinstance(listed, ResponseError):
+                refusal = failure_of_one(listed)
+                return [refusal if isinstance(call, Call) else call for call in calls]
         return await self._write(ENQUEUE, calls)
 
     async def claims(self, refs: Sequence[TaskRef]) -> Sequence[str | None]:

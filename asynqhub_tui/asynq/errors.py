@@ -84,6 +84,8 @@ def failure_of_one(error: redis.ResponseError) -> Answer:
     # codes that it knows.
     code = _CODE.search(said)
     name = code[1] if code else error.status_code or ""
+    if said.startswith("ACL failure"):  # a command that a script may not run
+        name = "NOPERM"
     if name in _NO_WRITES:
         return Answer(Result.REFUSED, _NO_WRITES[name])
     return Answer(Result.FAILED, f"Redis answered with an error: {_sentence(error)}.")
