@@ -38,11 +38,13 @@ class Overview:
         self._hours: dict[str, dict[datetime, TimeSeriesStats]] = {}
         self.counts: StatusCounts | None = None
         self.counts_at: datetime | None = None
+        self.has_history = False
+        """Whether the whole 24 hours have been read once."""
         self.feeds: tuple[Feed[Any], ...] = (
             Feed("workers", hub.workers.list, self._take_workers, every=WORKERS_EVERY),
             Feed("counts", hub.tasks.status_counts, self._take_counts, every=COUNTS_EVERY),
             Feed("recent hours", self._recent, self._take_series, every=RECENT_EVERY),
-            Feed("24 hours", self._history, self._take_series, every=HISTORY_EVERY),
+            Feed("24 hours", self._history, self._take_history, every=HISTORY_EVERY),
         )
 
     @property
@@ -78,6 +80,10 @@ class Overview:
         self.counts = counts
         self.counts_at = self._view.now()
         self._changed()
+
+    def _take_history(self, series: Series) -> None:
+        self.has_history = True
+        self._take_series(series)
 
     def _take_series(self, series: Series) -> None:
         oldest = self._view.now() - timedelta(hours=HOURS + 1)

@@ -52,13 +52,12 @@ async def run(hub: Hub, view: View, name: str, deed: Deed, *, yes: bool, json: b
     plan = await delete_worker.plan_deletion(hub, name, view.clock)
     if not yes:
         _preview(view, plan, deed)
+        if deed is Deed.DELETE and plan.offers:  # the store would refuse what was typed for
+            kept = f"The worker {name} has tasks, so nothing was done."
+            return _say(plan, deed, None, Report(Outcome.REFUSED, (kept,), plan.offers), json=json)
         check_typed(await _typed(f"Type the worker's name to {deed} it: "), name)
     purged, report = await _do(hub, plan, deed)
-    if json:
-        as_json.write(_as_json(plan, deed, purged, report))
-    else:
-        _write(purged, report)
-    return EXIT_CODES[report.outcome]
+    return _say(plan, deed, purged, report, json=json)
 
 
 async def _do(hub: Hub, plan: DeletionPlan, deed: Deed) -> tuple[PurgeProgress | None, Report]:
@@ -70,7 +69,7 @@ async def _do(hub: Hub, plan: DeletionPlan, deed: Deed) -> tuple[PurgeProgress |
     if deed is Deed.PURGE:
         async for purged in delete_worker.purge(hub, plan, plan.name, journal, folder):
             if sys.stderr.isatty():
-                output.note(_purged(purged))
+                output.note(delete_worker.purged_words(purged))
     return purged, await delete_worker.delete(hub, plan, plan.name, journal, folder)
 
 
@@ -107,9 +106,20 @@ async def _typed(prompt: str) -> str:
     return sys.stdin.readline().rstrip("\n")
 
 
+def _say(
+    plan: DeletionPlan, deed: Deed, purged: PurgeProgress | None, report: Report, *, json: bool
+) -> int:
+    """Write what came of it, and return the exit code."""
+    if json:
+        as_json.write(_as_json(plan, deed, purged, report))
+    else:
+        _write(purged, report)
+    return EXIT_CODES[report.outcome]
+
+
 def _write(purged: PurgeProgress | None, report: Report) -> None:
     sentences: Sequence[str] = (
-        *([_purged(purged)] if purged else []),
+        *([delete_worker.purged_words(purged)] if purged else []),
         *report.sentences,
         *(_OFFERS[offer] for offer in report.offers),
     )
@@ -120,10 +130,6 @@ def _write(purged: PurgeProgress | None, report: Report) -> None:
         output.note(sentence)
 
 
-def _purged(progress: PurgeProgress) -> str:
-    return f"Deleted {progress.tasks} tasks and {progress.attempts} attempts."
-
-
 def _as_json(
     plan: DeletionPlan, deed: Deed, purged: PurgeProgress | None, report: Report
 ) -> as_json.Fields:
@@ -132,6 +138,6 @@ def _as_json(
         "action": deed,
         "outcome": report.outcome,
         "messages": report.sentences,
-        "purged": purged and purged.model_dump(),
+        "purged": purged and {"tasks": purged.tasks, "attempt_rows": purged.attempts},
         "restore_file": str(report.restore_file) if report.restore_file else None,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import ClassVar
 
@@ -12,8 +13,13 @@ from textual.screen import Screen
 from textual.widgets import Input
 from textual.worker import Worker
 
-from asynqhub_tui import figures
-from asynqhub_tui.actions.delete_worker import DeletionPlan, delete, plan_deletion, purge
+from asynqhub_tui.actions.delete_worker import (
+    DeletionPlan,
+    delete,
+    plan_deletion,
+    purge,
+    purged_words,
+)
 from asynqhub_tui.actions.enable_worker import disable
 from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.actions.outcome import Offer, Outcome, Report
@@ -21,18 +27,29 @@ from asynqhub_tui.actions.restore import default_folder
 from asynqhub_tui.models import PurgeProgress
 from asynqhub_tui.repository import Hub, HubError
 from asynqhub_tui.session import Session
-from asynqhub_tui.text import one_line, wrap
-from asynqhub_tui.widgets.canvas import Canvas, Ends, Line, Piece
+from asynqhub_tui.text import one_line
+from asynqhub_tui.widgets.canvas import Ends, Line, Piece
+from asynqhub_tui.widgets.deletion import facts, progress_bar, question, report_lines
 from asynqhub_tui.widgets.field import Field
+from asynqhub_tui.widgets.menu import Choice, Menu
+from asynqhub_tui.widgets.scroll_text import ScrollText
 
-BAR = 40
-"""Cells of the progress bar."""
+CANCEL = Choice("n", "cancel", "")
+CHOICES = {
+    Offer.DISABLE: Choice(
+        "X", "disable it: no new tasks go to it, and nothing is lost", Offer.DISABLE
+    ),
+    Offer.PURGE: Choice(
+        "P", "purge its tasks and attempts, then delete it; asks for its name", Offer.PURGE
+    ),
+}
 
 
 class Stage(StrEnum):
     """Where the dialog is."""
 
     READING = "reading"
+    CHOOSE = "choose"
     CONFIRM_DELETE = "confirm delete"
     CONFIRM_PURGE = "confirm purge"
     WORKING = "working"
@@ -40,21 +57,7 @@ class Stage(StrEnum):
     REPORT = "report"
 
 
-class DeletionText(Canvas):
-    """The text of the dialog."""
-
-    def __init__(self) -> None:
-        super().__init__(id="deletion")
-        self._lines: list[Line] = []
-
-    def show(self, lines: list[Line]) -> None:
-        """Show other lines."""
-        self._lines = lines
-        self.redraw()
-
-    def lines(self, width: int, height: int) -> list[Line]:
-        """Return the lines."""
-        return self._lines
+CONFIRMING = (Stage.CONFIRM_DELETE, Stage.CONFIRM_PURGE)
 
 
 class DeleteWorkerScreen(Screen[bool]):
@@ -64,8 +67,8 @@ class DeleteWorkerScreen(Screen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "close", show=False, priority=True),
         Binding("ctrl+c", "app.quit", "quit", show=False, priority=True),
-        Binding("X", "disable", "disable", show=False),
-        Binding("P", "purge", "purge", show=False),
+        Binding("pagedown", "page(1)", "page down", show=False, priority=True),
+        Binding("pageup", "page(-1)", "page up", show=False, priority=True),
         Binding("q,enter", "close_report", "close", show=False),
     ]
 
@@ -81,14 +84,16 @@ class DeleteWorkerScreen(Screen[bool]):
         self._changed = False
 
     def compose(self) -> ComposeResult:
-        """Yield the text, the bar, and the field for the name."""
-        yield DeletionText()
+        """Yield the text, and below it what is asked, offered or under way."""
+        yield ScrollText(id="deletion", keys="pgdn pgup")
+        yield ScrollText(id="deletion-question", keys="")
         yield Ends(id="deletion-bar")
+        yield Menu(passes=("pagedown", "pageup"))
         yield Field("deletion-input")
 
     def on_mount(self) -> None:
-        """Read what hangs on the worker."""
-        self._show()
+        """Read what hangs on the worker; what is typed ahead is its name already."""
+        self._open_field()
         self.run_worker(self._read())
 
     def on_resize(self) -> None:
@@ -110,20 +115,33 @@ class DeleteWorkerScreen(Screen[bool]):
         except HubError as error:
             self._tell(error)
         else:
-            self._ask(Stage.CONFIRM_DELETE)
+            if self._plan.offers:
+                self._work(Stage.CHOOSE)
+                self._offer("The store keeps it while it has tasks", self._plan.offers)
+            else:
+                self._ask(Stage.CONFIRM_DELETE)
 
     def _ask(self, stage: Stage) -> None:
         self._stage = stage
+        self._open_field()
+
+    def _open_field(self) -> None:
         field = self.query_one(Input)
-        field.value = ""
         field.display = True
         self.set_focus(field)
         self._show()
 
     def _work(self, stage: Stage) -> None:
         self._stage = stage
-        self.query_one(Input).display = False
+        field = self.query_one(Input)
+        field.value = ""
+        field.display = False
         self.set_focus(None)
+        self._show()
+
+    def _offer(self, title: str, offers: Sequence[Offer]) -> None:
+        choices = (CANCEL, *(CHOICES[offer] for offer in offers))
+        self.query_one(Menu).open("deletion", title, choices)
         self._show()
 
     def _tell(self, what: Report | HubError) -> None:
@@ -132,6 +150,8 @@ class DeleteWorkerScreen(Screen[bool]):
         else:
             self._report = what
         self._work(Stage.REPORT)
+        if self._report.offers:
+            self._offer("What can be done", self._report.offers)
 
     def on_input_changed(self) -> None:
         """Show whether the name is right so far."""
@@ -150,40 +170,35 @@ class DeleteWorkerScreen(Screen[bool]):
             self._work(Stage.PURGING)
             self._purging = self.run_worker(self._purge(self._plan, event.value))
 
-    async def _delete(self, plan: DeletionPlan, typed: str) -> None:
+    async def _delete(self, plan: DeletionPlan, typed: str, *before: str) -> None:
+        """Delete the worker; the sentences `before` tell what was done until now."""
         journal = Journal.of(self._hub.info)
         try:
             report = await delete(self._hub, plan, typed, journal, default_folder())
         except HubError as error:
-            self._tell(error)
+            self._tell(Report(Outcome.REFUSED, (*before, str(error))))
             return
         self._changed |= report.done
-        self._tell(report)
+        if report.offers:  # tasks came meanwhile: what is offered is about these
+            with contextlib.suppress(HubError):
+                self._plan = await plan_deletion(self._hub, plan.name, self._session.view.now)
+        self._tell(report.after(*before))
 
     async def _purge(self, plan: DeletionPlan, typed: str) -> None:
         journal = Journal.of(self._hub.info)
         batches = purge(self._hub, plan, typed, journal, default_folder())
+        self._changed = True
         try:
             async with contextlib.aclosing(batches):
                 async for self._progress in batches:
                     self._show()
         except HubError as error:
-            self._tell(Report(Outcome.FAILED, (str(error), self._purged_words())))
+            self._tell(Report(Outcome.FAILED, (str(error), purged_words(self._progress))))
             return
         finally:
             self._purging = None
-            self._changed = True
-        await self._read()
-
-    def _purged_words(self) -> str:
-        progress = self._progress
-        return f"{progress.tasks:,} tasks and {progress.attempts:,} rows of attempts were deleted."
-
-    def action_disable(self) -> None:
-        """Disable the worker instead."""
-        if self._offered(Offer.DISABLE):
-            self._work(Stage.WORKING)
-            self.run_worker(self._disable())
+        self._work(Stage.WORKING)
+        await self._delete(plan, typed, purged_words(self._progress))
 
     async def _disable(self) -> None:
         try:
@@ -194,14 +209,23 @@ class DeleteWorkerScreen(Screen[bool]):
         self._changed |= report.done
         self._tell(report)
 
-    def action_purge(self) -> None:
-        """Ask for the name once more, to purge the worker's history."""
-        if self._offered(Offer.PURGE):
+    def on_menu_chosen(self, message: Menu.Chosen) -> None:
+        """Do what was chosen instead."""
+        if message.value == Offer.DISABLE:
+            self._work(Stage.WORKING)
+            self.run_worker(self._disable())
+        elif message.value == Offer.PURGE:
             self._ask(Stage.CONFIRM_PURGE)
+        else:
+            self.dismiss(self._changed)
 
-    def _offered(self, offer: Offer) -> bool:
-        report = self._report
-        return self._stage is Stage.REPORT and report is not None and offer in report.offers
+    def on_menu_closed(self) -> None:
+        """Nothing was chosen."""
+        self.dismiss(self._changed)
+
+    def action_page(self, pages: int) -> None:
+        """Scroll what does not fit."""
+        self.query_one("#deletion", ScrollText).page(pages)
 
     def action_close_report(self) -> None:
         """Close what has been read."""
@@ -213,110 +237,67 @@ class DeleteWorkerScreen(Screen[bool]):
         if self._purging is not None:
             self._purging.cancel()
             self._purging = None
-            words = (self._purged_words(), "It was stopped; every task that is left is whole.")
-            self._tell(Report(Outcome.CANCELLED, words))
+            words = "It was stopped; the worker stays, and every task that is left is whole."
+            self._tell(Report(Outcome.CANCELLED, (purged_words(self._progress), words)))
         elif self._stage is not Stage.WORKING:
             self.dismiss(self._changed)
 
     def _show(self) -> None:
-        lines = self._text()
-        text = self.query_one(DeletionText)
-        text.styles.height = len(lines) + 1
-        text.show(lines)
+        menu = self.query_one(Menu)
         bar = self.query_one("#deletion-bar", Ends)
         bar.display = self._stage is Stage.PURGING
-        bar.show(self._bar(), [Piece("esc stops", "dim")])
-
-    def _text(self) -> list[Line]:
-        purge = self._stage in (Stage.CONFIRM_PURGE, Stage.PURGING)
-        title = "Purge the history of" if purge else "Delete"
-        info = self._hub.info
-        place = f"   on {info.backend} {one_line(info.place)}"
-        lines = [Line([Piece(f"{title} worker "), _name(self._worker_name), Piece(place)]), Line()]
-        if self._stage is Stage.REPORT and self._report is not None:
-            return [*lines, *self._report_lines(self._report)]
-        if self._plan is None:
-            return [*lines, Line([Piece("reading what hangs on it…", "dim")])]
-        lines += self._facts(self._plan)
-        if self._stage is Stage.PURGING:
-            return [*lines, Line(), Line([Piece("purging, batch by batch…", "strong")])]
-        if self._stage is Stage.WORKING:
-            return [*lines, Line(), Line([Piece("working…", "strong")])]
-        lines += [Line(), *self._question()]
-        return lines
-
-    def _facts(self, plan: DeletionPlan) -> list[Line]:
-        usage, view = plan.usage, self._session.view
-        age = plan.heartbeat_age
-        beat = "none" if age is None else f"{figures.span(age)} ago"
-        last = view.full_moment(usage.last_attempt_at)
-        facts = (
-            ("tasks", figures.count(usage.tasks)),
-            ("attempts", figures.count(usage.attempts)),
-            ("unfinished", figures.count(usage.unfinished)),
-            ("running now", figures.count(usage.running)),
-            ("last attempt", last),
-            ("heartbeat", beat),
-            ("enabled", "yes" if plan.worker.is_enabled else "no"),
+        bar.show(
+            progress_bar(self._progress, self._plan.usage.tasks if self._plan else None),
+            [Piece("esc stops", "dim")],
         )
-        lines = [Line([Piece(f"  {name:<14}", "dim"), Piece(value)]) for name, value in facts]
-        lines.append(Line())
-        for warning in plan.warnings:
-            lines += self._sentence("▲ ", warning, "warn")
-        return lines
+        asked = self._question()
+        ask = self.query_one("#deletion-question", ScrollText)
+        ask.display = bool(asked)
+        ask.styles.height = max(len(asked), 1)
+        ask.show(asked)
+
+        lines = [Line(), self._title(), Line(), *self._body(), Line()]
+        height = self.app.size.height
+        below = len(asked) + bar.display + self.query_one(Input).display
+        room = height - below - (menu.height_open if menu.is_open else 0)
+        if len(lines) > room:
+            lines = [line for line in lines if line.pieces]
+        text = self.query_one("#deletion", ScrollText)
+        text.styles.height = max(min(len(lines), room), 1)
+        text.show(lines)
+
+    def _title(self) -> Line:
+        purges = self._stage in (Stage.CONFIRM_PURGE, Stage.PURGING)
+        info = self._hub.info
+        return Line(
+            [
+                Piece("Purge and delete worker " if purges else "Delete worker "),
+                Piece(one_line(self._worker_name), "title"),
+                Piece(f"   on {info.backend} {one_line(info.place)}"),
+            ]
+        )
+
+    def _body(self) -> list[Line]:
+        width = self.app.size.width - 4
+        if self._stage is Stage.REPORT and self._report is not None:
+            lines = report_lines(self._report, width)
+            if not self._report.offers:
+                lines += [Line(), Line([Piece("esc", "key"), Piece(" closes", "dim")])]
+            return lines
+        if self._plan is None:
+            return [Line([Piece("reading what hangs on it…", "dim")])]
+        return facts(self._plan, self._session.view, width)
 
     def _question(self) -> list[Line]:
-        if self._stage is Stage.CONFIRM_PURGE:
-            what = "Tasks and attempts are deleted for good; only the worker's row is saved first."
-            verb = "purge its history"
-        else:
-            what = "Its row is saved to a restore file first."
-            verb = "delete it"
-        typed = self.query_one(Input).value
-        right = typed == self._worker_name
-        hint = f"Enter to {verb}" if right else f"Type its name to {verb}"
-        return [
-            *self._sentence("", what, ""),
-            Line(),
-            Line([Piece(hint, "fail" if right else "strong"), Piece("   esc cancels", "dim")]),
-        ]
-
-    def _report_lines(self, report: Report) -> list[Line]:
-        lines: list[Line] = []
-        sign, tone = ("✓ ", "success") if report.done else ("▲ ", "warn")
-        for sentence in report.sentences:
-            lines += self._sentence(sign, sentence, tone)
-        lines.append(Line())
-        if Offer.DISABLE in report.offers:
-            lines.append(_choice("X", "disable it: no new tasks go to it, and nothing is lost"))
-        if Offer.PURGE in report.offers:
-            lines.append(
-                _choice("P", "purge its tasks and attempts first; its name is asked again")
+        if self._stage in CONFIRMING and self._plan is not None:
+            return question(
+                self._plan,
+                self.app.size.width - 4,
+                purges=self._stage is Stage.CONFIRM_PURGE,
+                typed=self.query_one(Input).value,
             )
-        return [*lines, _choice("esc", "close")]
-
-    def _sentence(self, sign: str, text: str, tone: str) -> list[Line]:
-        width = self.app.size.width - 8
-        broken = wrap(one_line(text), width, 4)
-        return [
-            Line([Piece(sign if not number else " " * len(sign), tone), Piece(line)])
-            for number, line in enumerate(broken)
-        ]
-
-    def _bar(self) -> list[Piece]:
-        progress, total = self._progress, self._plan.usage.tasks if self._plan else None
-        words = f"  {progress.tasks:,} tasks, {progress.attempts:,} rows of attempts deleted"
-        if total is None or not total.exact or not total.value:
-            return [Piece(words)]
-        done = min(progress.tasks / total.value, 1.0)
-        full = int(done * BAR)
-        bar = [Piece("━" * full, "accent"), Piece("━" * (BAR - full), "dim")]
-        return [*bar, Piece(f" {done:4.0%}"), Piece(words)]
-
-
-def _name(worker_name: str) -> Piece:
-    return Piece(one_line(worker_name), "title")
-
-
-def _choice(key: str, words: str) -> Line:
-    return Line([Piece(f"{key:>4} ", "key"), Piece(words)])
+        if self._stage is Stage.PURGING:
+            return [Line([Piece("purging, batch by batch…", "strong")])]
+        if self._stage is Stage.WORKING:
+            return [Line([Piece("working…", "strong")])]
+        return []

@@ -12,17 +12,19 @@ from textual.binding import BindingType
 from asynqhub_tui import copying
 from asynqhub_tui.actions.enable_worker import disable, enable
 from asynqhub_tui.actions.journal import Journal
+from asynqhub_tui.actions.writing import check_writable
 from asynqhub_tui.figures import clock
 from asynqhub_tui.keys import WORKERS, bindings
 from asynqhub_tui.models import Window, WorkerConfig, WorkerStats
 from asynqhub_tui.polling import Feed
-from asynqhub_tui.repository import HubError
+from asynqhub_tui.repository import HubError, Refused
 from asynqhub_tui.screens.base import Go, HubScreen
 from asynqhub_tui.screens.delete_worker import DeleteWorkerScreen
+from asynqhub_tui.screens.key_names import key_name
 from asynqhub_tui.session import Session
 from asynqhub_tui.widgets.canvas import Ends, Piece
 from asynqhub_tui.widgets.menu import Choice, Menu
-from asynqhub_tui.widgets.worker_detail import WorkerDetail
+from asynqhub_tui.widgets.worker_detail import LEAST, WorkerDetail, pane_height
 from asynqhub_tui.widgets.worker_table import WorkerRow, WorkerTable
 
 STATS_EVERY = 10.0
@@ -50,6 +52,7 @@ class WorkersScreen(HubScreen):
         self._stats: Mapping[str, WorkerStats] = {}
         self._stats_at: datetime | None = None
         self._chosen: WorkerConfig | None = None
+        self._pane_height = LEAST
         self._feed = Feed("figures", self._fetch, self._take, every=STATS_EVERY)
 
     def compose_body(self) -> ComposeResult:
@@ -77,16 +80,37 @@ class WorkersScreen(HubScreen):
                     worker,
                     self._stats.get(name) or WorkerStats(worker_name=name, window=self.window),
                     overview.hours(name) if overview else (),
+                    read=self._stats_at is not None and bool(overview and overview.has_history),
                 )
                 for name, worker in view.workers.items()
             ]
         )
         self.query_one(WorkerDetail).show(self.table.current)
         self._show_window()
+        self._share_room()
+
+    def on_resize(self) -> None:
+        """Share the new room once it is known."""
+        self.call_after_refresh(self._share_room)
+
+    def _share_room(self) -> None:
+        """Let the table have the lines that it needs, and the pane below it the rest."""
+        detail = self.query_one(WorkerDetail)
+        sharing = (self.table, detail, self.query_one(Menu))
+        others = [one for one in self.children if one.display and one not in sharing]
+        room = self.size.height - sum(one.outer_size.height for one in others)
+        height = pane_height(room, self.table.count)
+        if height != self._pane_height:
+            self._pane_height = height
+            detail.display = height > 0
+            detail.styles.height = max(height, 1)
 
     def _show_window(self) -> None:
         view = self.session.view
-        left = [Piece(f" {WINDOW_WORDS[self.window]}", "strong"), Piece("   w changes", "dim")]
+        left = [
+            Piece(f" {WINDOW_WORDS[self.window]}", "strong"),
+            Piece(f"   {key_name(self.session, 'workers.window')} changes", "dim"),
+        ]
         words = f"as of {clock(self._stats_at, view.zone)}" if self._stats_at else "reading…"
         if any(not stats.now_exact for stats in self._stats.values()):
             words = f"pending is a lower bound   {words}"
@@ -148,7 +172,7 @@ class WorkersScreen(HubScreen):
 
     def action_enable(self) -> None:
         """Ask whether to disable the worker, or enable it again."""
-        if self.table.current is None:
+        if self.table.current is None or not self._may_write():
             return
         worker = self._chosen = self.table.current.config
         verb = "Disable" if worker.is_enabled else "Enable"
@@ -166,9 +190,18 @@ class WorkersScreen(HubScreen):
         self.tell(" ".join(report.sentences), "" if report.done else "warn")
         self._read_workers()
 
+    def _may_write(self) -> bool:
+        """Whether anything can be changed; where not, say so before anything is asked."""
+        try:
+            check_writable(self.session.connected_hub)
+        except Refused as error:
+            self.tell_error(error)
+            return False
+        return True
+
     def action_delete(self) -> None:
         """Open the dialog for the worker under the cursor."""
-        if self.table.current is not None and self.session.hub is not None:
+        if self.table.current is not None and self._may_write():
             name = self.table.current.config.worker_name
             self.app.push_screen(DeleteWorkerScreen(self.session, name), self._deleted)
 

@@ -13,6 +13,9 @@ from asynqhub_tui.widgets.canvas import Canvas, Line, Piece
 
 MOST_ROWS = 12
 
+ALWAYS = ("ctrl+c", "ctrl+z", "ctrl+l")
+"""The keys that no menu takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -24,7 +27,10 @@ class Choice:
 
 
 class Menu(Canvas, can_focus=True):
-    """Takes all keys while it is open; Enter or an entry's own key chooses, esc closes."""
+    """Takes all keys while it is open, save those that it `passes` on to the screen.
+
+    Enter or an entry's own key chooses, esc closes.
+    """
 
     class Chosen(Message):
         """An entry was chosen; `subject` says of which menu."""
@@ -34,8 +40,12 @@ class Menu(Canvas, can_focus=True):
             self.subject = subject
             self.value = value
 
-    def __init__(self) -> None:
+    class Closed(Message):
+        """It was closed without a choice."""
+
+    def __init__(self, *, passes: Sequence[str] = ()) -> None:
         super().__init__(id="menu")
+        self._passed = frozenset((*ALWAYS, *passes))
         self.display = False
         self._subject = ""
         self._title = ""
@@ -47,11 +57,16 @@ class Menu(Canvas, can_focus=True):
         """Whether it is shown."""
         return self.display
 
+    @property
+    def height_open(self) -> int:
+        """Its lines, those of its title and of its choices."""
+        return min(len(self._choices), MOST_ROWS) + 1
+
     def open(self, subject: str, title: str, choices: Sequence[Choice], *, cursor: int = 0) -> None:
         """Show choices; `subject` comes back with the answer."""
         self._subject, self._title, self._choices = subject, title, choices
         self._cursor = cursor
-        self.styles.height = min(len(choices), MOST_ROWS) + 1
+        self.styles.height = self.height_open
         self.display = True
         self.screen.set_focus(self)  # at once: the next key may be there already
         self.redraw()
@@ -86,14 +101,17 @@ class Menu(Canvas, can_focus=True):
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """While it is open, no key means anything else."""
-        return key not in ("ctrl+c", "ctrl+z", "ctrl+l")
+        return key not in self._passed
 
     def on_key(self, event: events.Key) -> None:
         """Move, choose or close."""
+        if event.key in self._passed:
+            return
         event.stop()
         event.prevent_default()
         if event.key in ("escape", "q"):
             self.close()
+            self.post_message(self.Closed())
         elif event.key in ("down", "j", "tab"):
             self._move(1)
         elif event.key in ("up", "k"):

@@ -5,21 +5,53 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from asynqhub_tui import figures
-from asynqhub_tui.models import QueueStats, WorkerConfig
+from asynqhub_tui.dsn import mask
+from asynqhub_tui.liveness import Liveness, liveness
+from asynqhub_tui.models import QueueGroup, QueueStats, WorkerConfig
 from asynqhub_tui.text import fit, one_line
 from asynqhub_tui.view import View
 from asynqhub_tui.widgets.canvas import Canvas, Line, Piece, clip
-from asynqhub_tui.widgets.charts import hour_chart
+from asynqhub_tui.widgets.charts import AXIS, MOST_PER_HOUR, hour_chart
 from asynqhub_tui.widgets.table import Column, lay_out
-from asynqhub_tui.widgets.worker_table import WorkerRow
+from asynqhub_tui.widgets.worker_table import LOOKS, WorkerRow
 
-CHART = 57
-"""Cells of the chart: 24 hours of two cells, and its scale."""
+HOURS = 24
 
-WIDE = 118
-"""From this width on the chart stands beside the queues."""
+CHARTS = (AXIS + MOST_PER_HOUR * HOURS, AXIS + 3 * HOURS, AXIS + 2 * HOURS)
+"""Cells that the chart may take, the widest first."""
 
-CONFIG_LINES = 2
+LEAST_CHART = 5
+"""Lines below which the chart is left out under the queues."""
+
+QUEUES = 58
+"""Cells that the queues need; what is left of the width is the chart's."""
+
+MOST_QUEUES = 78
+"""Cells beyond which the figures of a queue would lie too far from its name."""
+
+GAP = 4
+"""Cells between the queues and the chart."""
+
+ROOMY = 16
+"""From this height on parts stand apart, and each queue group has a line."""
+
+MOST_GROUPS = 5
+
+LEAST, MOST = 11, 28
+"""Lines of the pane, where the terminal has room for them."""
+
+LEAST_TABLE = 5
+"""Lines that the table of workers keeps, its head included."""
+
+
+def pane_height(room: int, workers: int) -> int:
+    """Return how many of `room` lines the pane takes below a table of `workers`; 0 is none.
+
+    It does not depend on the worker under the cursor, so that nothing moves with the cursor.
+    """
+    wanted = max(LEAST, min(room - workers - 1, room * 3 // 5, MOST))
+    height = min(wanted, room - LEAST_TABLE)
+    return height if height >= LEAST - 3 else 0
 
 
 class WorkerDetail(Canvas):
@@ -40,27 +72,64 @@ class WorkerDetail(Canvas):
         row = self._row
         if row is None:
             return ()
-        room = height - CONFIG_LINES
-        beside = width >= WIDE
-        left = width - CHART - 2 if beside else width
-        queues = self._queues(row, left, room)
-        config = [Line(line) for line in self._config(row.config)]
-        if not beside:
-            return [*map(Line, queues), *config]
-        chart = [
+        roomy = height >= ROOMY
+        apart: list[list[Piece]] = [[]] if roomy else []
+        head = [self._headline(row), *apart]
+        config = [*apart, *self._config(row.config, roomy)]
+        room = height - len(head) - len(config)
+        chart = next((size for size in CHARTS if width - GAP - size >= QUEUES), 0)
+        if chart:
+            left = min(width - GAP - chart, MOST_QUEUES)
+            body = self._beside(self._queues(row, left, room), self._chart(row, chart, room), left)
+        else:
+            body = self._queues(row, width, room)
+            below = room - len(body) - len(apart)
+            if below >= LEAST_CHART:
+                body += [*apart, *self._chart(row, width - 2, below)]
+        return [Line(line) for line in (*head, *body, *config)]
+
+    def _headline(self, row: WorkerRow) -> list[Piece]:
+        """Say in a sentence whether the worker is alive, and what tells."""
+        now = self._view.now()
+        found = liveness(row.signs, now)
+        sign, tone = LOOKS[found]
+        seen = row.signs.seen
+        last = "it was never seen" if seen is None else f"last seen {figures.ago(seen, now)}"
+        beat = row.config.last_heartbeat_at
+        none = (
+            "sends no heartbeats" if beat is None else f"no heartbeat for {figures.age(beat, now)}"
+        )
+        words = {
+            Liveness.ALIVE: f"heartbeat {figures.ago(beat, now)}" if beat else "",
+            Liveness.AT_WORK: f"known by its attempts; {none}",
+            Liveness.QUIET: f"{last}; nothing waits for it",
+            Liveness.MISSING: f"{last}, and tasks wait for it",
+            Liveness.DISABLED: f"no new tasks for it; {last}",
+            Liveness.UNKNOWN: "",
+        }[found]
+        return [
+            Piece(f" {one_line(row.config.worker_name)}", "strong"),
+            Piece(f"   {sign} {found}", tone),
+            Piece(f"   {words}", "dim"),
+        ]
+
+    def _chart(self, row: WorkerRow, width: int, height: int) -> list[list[Piece]]:
+        return [
             [
-                Piece("attempts by hour", "dim"),
-                Piece("    success █", "success"),
-                Piece("  fail ▒", "fail"),
+                Piece("  attempts by hour", "dim"),
+                Piece("   success █", "success"),
+                Piece("   fail ▒", "fail"),
             ],
-            *hour_chart(row.hours, CHART, room - 1, self._view.zone),
+            *hour_chart(row.hours, width, height - 1, self._view.zone),
         ]
-        queues += [[]] * (len(chart) - len(queues))
-        body = [
-            Line([*clip(queue, left), Piece("  "), *hours])
-            for queue, hours in zip(queues, chart, strict=True)
+
+    @staticmethod
+    def _beside(left: list[list[Piece]], right: list[list[Piece]], width: int) -> list[list[Piece]]:
+        left += [[]] * (len(right) - len(left))
+        return [
+            [*clip(one, width), Piece(" " * GAP), *other]
+            for one, other in zip(left, right, strict=True)
         ]
-        return [*body, *config]
 
     def _queues(self, row: WorkerRow, width: int, room: int) -> list[list[Piece]]:
         columns = lay_out(self._columns(row.config), width - 2)
@@ -105,21 +174,38 @@ class WorkerDetail(Canvas):
             Column("AVG", 6, average, right=True),
         )
 
-    def _config(self, worker: WorkerConfig) -> list[list[Piece]]:
-        groups = ", ".join(f"{one.name} x{one.concurrency}" for one in worker.queue_groups)
-        beat = worker.last_heartbeat_at
+    def _config(self, worker: WorkerConfig, roomy: bool) -> list[list[Piece]]:
         fields = (
-            ("heartbeat", figures.ago(beat, self._view.now()) if beat else "none"),
             ("retry", str(worker.default_retry_count)),
             ("timeout", f"{worker.default_timeout}s"),
             ("delay", f"{worker.default_delay}s"),
-            ("redis", worker.redis_addr or "-"),
-            ("url", worker.base_url or "-"),
+            ("redis", mask(worker.redis_addr or "-")),
+            ("url", mask(worker.base_url or "-")),
         )
         first = [Piece("  ")]
         for label, value in fields:
             first += [Piece(f"{label} ", "dim"), Piece(f"{one_line(value)}   ")]
+        if roomy and worker.queue_groups:
+            return [first, *_group_lines(worker.queue_groups)]
+        groups = ", ".join(f"{one.name} x{one.concurrency}" for one in worker.queue_groups)
         return [first, [Piece("  groups ", "dim"), Piece(one_line(groups) or "-")]]
+
+
+def _group_lines(groups: Sequence[QueueGroup]) -> list[list[Piece]]:
+    """A line for each group, with the weights of its priorities; the last for all that are left."""
+    shown = groups if len(groups) <= MOST_GROUPS else groups[: MOST_GROUPS - 1]
+    lines = [
+        [
+            Piece("  groups  " if not number else "          ", "dim"),
+            Piece(one_line(f"{group.name} x{group.concurrency}")),
+            Piece(
+                "   " + one_line(", ".join(f"{n} {w}" for n, w in group.priorities.items())), "dim"
+            ),
+        ]
+        for number, group in enumerate(shown)
+    ]
+    hidden = len(groups) - len(shown)
+    return [*lines, [Piece(f"          and {hidden} more", "dim")]] if hidden else lines
 
 
 def _bad(value: int, tone: str) -> tuple[str, str]:

@@ -4,35 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from asynqhub_tui import figures
+from asynqhub_tui.liveness import Liveness, Signs, liveness
 from asynqhub_tui.models import TimeSeriesStats, WorkerConfig, WorkerStats
 from asynqhub_tui.text import one_line
 from asynqhub_tui.view import View
 from asynqhub_tui.widgets.table import Column, Table
 
-HEARTBEAT_FRESH = timedelta(seconds=90)
-"""Three of the intervals at which the SDK's heartbeat manager sends one."""
-
-SEEN_LATELY = timedelta(hours=2)
-"""An attempt in this hour or in the one before counts as a sign of life."""
+LOOKS = {
+    Liveness.ALIVE: ("●", "success"),
+    Liveness.AT_WORK: ("●", "success"),
+    Liveness.QUIET: ("○", "dim"),
+    Liveness.MISSING: ("▲", "fail"),
+    Liveness.DISABLED: ("◌", "dim"),
+    Liveness.UNKNOWN: (" ", "dim"),
+}
+"""Sign and tone of each liveness."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """A worker with its figures and its last 24 hours; `seen_at` is the newest hour with an
-    attempt.
-    """
+    """A worker with its figures and its last 24 hours; `read` tells whether these are known yet."""
 
     config: WorkerConfig
     stats: WorkerStats
     hours: Sequence[TimeSeriesStats]
+    read: bool = True
 
     @property
-    def seen_at(self) -> datetime | None:
-        """The beginning of the newest hour in which an attempt started."""
-        return next((one.hour for one in reversed(self.hours) if one.total), None)
+    def signs(self) -> Signs:
+        """What its rows tell of whether it is alive."""
+        return Signs(
+            enabled=self.config.is_enabled,
+            heartbeat=self.config.last_heartbeat_at,
+            attempted=next((one.hour for one in reversed(self.hours) if one.total), None),
+            running=self.stats.running_tasks > 0,
+            waiting=self.stats.pending_tasks + self.stats.overdue_tasks > 0,
+            read=self.read,
+        )
 
     def per_minute(self, now: datetime) -> float:
         """Attempts a minute over the last hour, from this hour's and the one's before."""
@@ -43,22 +54,12 @@ class WorkerRow:
         return (before.total * (1 - passed) + current.total) / 60
 
 
-def liveness(row: WorkerRow, now: datetime) -> tuple[str, str, str]:
-    """Return sign, words and tone for whether a worker is alive, as far as its rows tell.
-
-    Most workers never send a heartbeat after their first; an attempt lately tells more.
-    """
-    config = row.config
-    beat = config.last_heartbeat_at
-    seen = max((at for at in (beat, row.seen_at) if at is not None), default=None)
-    words = "never seen" if seen is None else f"seen {figures.ago(seen, now)}"
-    if not config.is_enabled:
-        return "◌", words, "dim"
-    if beat is not None and now - beat <= HEARTBEAT_FRESH:
-        return "●", f"heartbeat {figures.age(beat, now)}", "success"
-    if row.seen_at is not None and now - row.seen_at <= SEEN_LATELY:
-        return "◐", "at work", "overdue"
-    return "○", words, "fail"
+def live_words(signs: Signs, now: datetime) -> str:
+    """Return in a column's width whether a worker is alive, and else for how long it was not."""
+    found = liveness(signs, now)
+    if found not in (Liveness.QUIET, Liveness.MISSING):
+        return found.value
+    return "never seen" if signs.seen is None else f"{found} {figures.age(signs.seen, now)}"
 
 
 class WorkerTable(Table[WorkerRow]):
@@ -105,9 +106,10 @@ class WorkerTable(Table[WorkerRow]):
 
     def _make_columns(self) -> Sequence[Column[WorkerRow]]:
         return (
+            Column("", 1, self._sign),
             Column("WORKER", 14, self._worker, grow=1, most=28),
-            Column("LIVE", 13, self._live, 3),
-            Column("ENABLED", 8, _enabled, 7),
+            Column("LIVE", 11, self._live),
+            Column("BEAT", 4, self._beat, 7, right=True),
             _count("PEND", 5, lambda stats: stats.pending_tasks, "pending"),
             _count("RUN", 4, lambda stats: stats.running_tasks, "running"),
             _count("LATE", 4, lambda stats: stats.overdue_tasks, "overdue", 4),
@@ -120,21 +122,24 @@ class WorkerTable(Table[WorkerRow]):
             Column("24 H", 12, _spark, 5, 1, 24),
         )
 
+    def _sign(self, row: WorkerRow, _: int) -> tuple[str, str]:
+        return LOOKS[liveness(row.signs, self._view.now())]
+
     def _worker(self, row: WorkerRow, _: int) -> tuple[str, str]:
-        sign, _words, tone = liveness(row, self._view.now())
-        return f"{sign} {one_line(row.config.worker_name)}", tone if sign != "●" else ""
+        missing = liveness(row.signs, self._view.now()) is Liveness.MISSING
+        return one_line(row.config.worker_name), "fail" if missing else ""
 
     def _live(self, row: WorkerRow, _: int) -> tuple[str, str]:
-        _sign, words, tone = liveness(row, self._view.now())
-        return words, tone
+        now = self._view.now()
+        return live_words(row.signs, now), LOOKS[liveness(row.signs, now)][1]
+
+    def _beat(self, row: WorkerRow, _: int) -> tuple[str, str]:
+        beat = row.config.last_heartbeat_at
+        return "none" if beat is None else figures.age(beat, self._view.now()), "dim"
 
     def _rate(self, row: WorkerRow, _: int) -> tuple[str, str]:
         rate = row.per_minute(self._view.now())
         return (f"{rate:.1f}" if rate < 1000 else figures.number(int(rate))), "" if rate else "dim"
-
-
-def _enabled(row: WorkerRow, _: int) -> tuple[str, str]:
-    return ("yes", "dim") if row.config.is_enabled else ("disabled", "overdue")
 
 
 def _count(

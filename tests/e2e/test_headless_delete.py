@@ -101,7 +101,7 @@ def test_a_worker_with_tasks_is_refused_with_what_helps(
 
 def test_purging_comes_before_deleting(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert delete(store, "busy", "--purge", "--yes") == 0
-    assert "Deleted 3 tasks and 0 attempts." in capsys.readouterr().out
+    assert "Deleted 3 tasks and 0 attempt rows." in capsys.readouterr().out
     assert workers(store) == {"idle": True}
     assert [action for action, phase, _ in journalled(store) if phase == "intent"] == [
         "purge_worker",
@@ -152,7 +152,7 @@ def test_an_unknown_worker(store: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 class Asked:
-    """The program at a pseudo terminal, up to its question."""
+    """The program at a pseudo terminal, up to its question, or to its end where it asks none."""
 
     def __init__(self, store: Path, name: str) -> None:
         self.master, slave = pty.openpty()
@@ -171,7 +171,8 @@ class Asked:
         self.preview = ""
         while not self.preview.endswith("Type the worker's name to delete it: "):
             char = self.process.stderr.read(1)
-            assert char, self.preview
+            if not char:
+                break
             self.preview += char
 
     def answer(self, typed: bytes) -> tuple[int, str, str]:
@@ -191,6 +192,19 @@ def test_the_name_is_to_be_typed(store: Path) -> None:
     code, out, _ = asked.answer(b"idle\n")
     assert (code, "The worker idle is deleted." in out) == (0, True)
     assert workers(store) == {"busy": True}
+
+
+def test_no_name_is_asked_for_what_the_store_would_refuse(store: Path) -> None:
+    asked = Asked(store, "busy")
+    code, out, err = asked.end()
+    assert (code, out) == (cli.REFUSED, "")
+    said = asked.preview + err
+    assert "tasks         3" in said
+    assert "so nothing was done" in said
+    assert "--disable" in said
+    assert "--purge" in said
+    assert "Type the worker's name" not in said
+    assert "busy" in workers(store)
 
 
 @pytest.mark.parametrize("typed", [b"y\n", b"\n", b"idle \n", b"\x04"])

@@ -51,11 +51,13 @@ async def test_in_a_report(stage: Stage) -> None:
     stage.load(hostile())
     async with stage.open() as desk:
         await desk.press("3", "D")
-        await desk.see("Type its name")
+        await desk.see("while it has tasks")
+        check_inert(desk)
+        await desk.press("P")
         field = desk.app.screen.query_one("#deletion-input")
         field.value = f"evil{HOSTILE}"  # type: ignore[attr-defined]
-        await desk.see("Enter to delete it")
+        await desk.see("Enter to purge and delete it")
         check_inert(desk)
         await desk.press("enter")
-        await desk.see("still has tasks")
+        await desk.see("is deleted")
         check_inert(desk)

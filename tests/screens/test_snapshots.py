@@ -185,50 +185,54 @@ def test_no_workers(draw: Draw) -> None:
 
 
 async def delete_worker(desk: Desk) -> None:
-    """Open the dialog for ai-worker."""
+    """Open the dialog for ai-worker, which has tasks."""
     await desk.press("3", "D")
+    await desk.see("P  purge")
+
+
+async def ask_to_purge(desk: Desk) -> None:
+    """Choose to purge its tasks and to delete it then."""
+    await delete_worker(desk)
+    await desk.press("P")
     await desk.see("Type its name")
 
 
-async def be_refused(desk: Desk) -> None:
-    """Confirm the deletion of a worker that has tasks."""
-    await delete_worker(desk)
+async def confirm_purge(desk: Desk) -> None:
+    """Confirm it."""
+    await ask_to_purge(desk)
     await desk.type("ai-worker")
     await desk.press("enter")
-    await desk.see("purge its tasks")
 
 
 def test_delete_with_the_name_typed(draw: Draw) -> None:
     async def type_name(desk: Desk) -> None:
-        await delete_worker(desk)
+        await desk.press("3", "D")
+        await desk.see("Type its name")
         await desk.type("ai-worker")
         await desk.see("Enter to delete it")
 
-    draw(sample.sample(), type_name)
+    draw(Rows(sample.fleet()), type_name)
 
 
-def test_delete_refused(draw: Draw) -> None:
-    draw(sample.sample(), be_refused)
-
-
-def test_purge_confirmation(draw: Draw) -> None:
-    async def ask(desk: Desk) -> None:
-        await be_refused(desk)
-        await desk.press("P")
-        await desk.see("Type its name to purge")
-
-    draw(sample.sample(), ask)
-
-
-def test_purging(draw: Draw, stage: Stage) -> None:
-    async def purge(desk: Desk) -> None:
-        await be_refused(desk)
-        desk.faults.hold("purge_worker batch")
-        await desk.press("P")
-        await desk.type("ai-worker")
+def test_delete_refused(draw: Draw, stage: Stage) -> None:
+    async def be_refused(desk: Desk) -> None:
+        await desk.press("3", "D")
+        await desk.see("Type its name")
+        stage.load_new(1)
+        await desk.type("worker-1")
         await desk.press("enter")
-        await desk.see("500 tasks")
+        await desk.see("What can be done")
 
+    draw(Rows(sample.fleet()[-1:]), be_refused)
+
+
+@pytest.mark.parametrize("size", [(80, 16), USUAL], ids=["80x16", "100x30"])
+def test_purge_confirmation(draw: Draw, size: tuple[int, int]) -> None:
+    draw(sample.sample(), ask_to_purge, size=size)
+
+
+def many_old_tasks() -> Rows:
+    """Return the sample, with so many tasks that they are purged in three batches."""
     old = [
         make_task(
             f"old-{number}",
@@ -240,12 +244,41 @@ def test_purging(draw: Draw, stage: Stage) -> None:
         for number in range(1_176)
     ]
     rows = sample.sample()
-    draw(Rows(rows.workers, [*rows.tasks, *old], rows.attempts), purge)
+    return Rows(rows.workers, [*rows.tasks, *old], rows.attempts)
+
+
+async def begin_to_purge(desk: Desk) -> None:
+    """Let the first batch be purged."""
+    desk.faults.hold("purge_worker batch")
+    await confirm_purge(desk)
+    await desk.see("500 tasks")
+
+
+def test_purging(draw: Draw) -> None:
+    draw(many_old_tasks(), begin_to_purge)
+
+
+def test_purge_stopped(draw: Draw) -> None:
+    async def stop(desk: Desk) -> None:
+        await begin_to_purge(desk)
+        await desk.press("escape")
+        await desk.see("It was stopped")
+
+    draw(many_old_tasks(), stop)
+
+
+def test_purged_and_deleted(draw: Draw) -> None:
+    async def purge(desk: Desk) -> None:
+        await confirm_purge(desk)
+        await desk.see("is deleted")
+
+    draw(sample.sample(), purge)
 
 
 def test_deleted(draw: Draw) -> None:
     async def delete(desk: Desk) -> None:
-        await delete_worker(desk)
+        await desk.press("3", "D")
+        await desk.see("Type its name")
         await desk.type("ai-worker")
         await desk.press("enter")
         await desk.see("is deleted")

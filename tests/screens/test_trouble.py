@@ -6,8 +6,6 @@ import pytest
 from textual.widgets import Input
 
 from asynqhub_tui.repository import Refused, Unavailable
-from asynqhub_tui.screens.delete_worker import DeleteWorkerScreen
-from tests.contract.builders import make_task
 from tests.screens.sample import Rows, fleet, sample
 from tests.screens.stage import Desk, Stage
 
@@ -98,14 +96,9 @@ async def test_a_read_only_store_changes_nothing(stage: Stage) -> None:
     async with stage.open(read_only=True) as desk:
         await desk.press("3")
         assert "READ-ONLY" in desk.lines()[0]
-        await desk.press("X", "y")
-        assert desk.note == "demo.db is open read-only. Start without read-only to change it."
-        await desk.press("D")
-        await desk.see("Type its name")
-        await desk.type("ai-worker")
-        await desk.press("enter")
-        await desk.see("demo.db is open read-only. Start without read-only to change it.")
-        await desk.press("escape")
+        for key in ("X", "D"):
+            await desk.press(key)
+            assert desk.note == "demo.db is open read-only. Start without read-only to change it."
         assert "ai-worker" in desk.cursor_line
         assert not desk.faults.calls["upsert"]
         assert not desk.faults.calls["delete"]
@@ -153,68 +146,6 @@ async def test_a_worker_that_is_gone_meanwhile(stage: Stage) -> None:
         await desk.see("There is no worker ai-worker.")
         await desk.press("escape", "X", "y")
         assert "There is no worker ai-worker." in desk.note
-
-
-async def refuse(desk: Desk) -> None:
-    await open_dialog(desk)
-    await confirm(desk)
-    await desk.see("still has tasks")
-
-
-async def test_disabling_instead_of_deleting(stage: Stage) -> None:
-    stage.load(sample())
-    async with stage.open() as desk:
-        await refuse(desk)
-        await desk.press("X")
-        await desk.see("The worker ai-worker is disabled.")
-        await desk.press("escape")
-        await desk.until(lambda: "disabled" in desk.cursor_line)
-
-
-async def test_purging_and_then_deleting(stage: Stage) -> None:
-    stage.load(sample())
-    async with stage.open() as desk:
-        await refuse(desk)
-        await desk.press("P")
-        await desk.see("Purge the history of worker ai-worker", "Type its name to purge")
-        await confirm(desk)
-        await desk.see("Type its name to delete it", "tasks         0")
-        await confirm(desk)
-        await desk.see("The worker ai-worker is deleted.")
-        await desk.press("q")
-        await desk.until(lambda: "ai-worker" not in desk.text)
-
-
-async def test_a_purge_is_stopped_between_two_batches(stage: Stage) -> None:
-    tasks = [
-        make_task(f"t-{number}", worker_name="ai-worker", queue="ai-worker:embedding:low")
-        for number in range(1_200)
-    ]
-    stage.load(Rows(fleet(), tasks))
-    async with stage.open() as desk:
-        await refuse(desk)
-        await desk.press("P")
-        desk.faults.hold("purge_worker batch")
-        await confirm(desk)
-        await desk.see("Purge the history of worker ai-worker", "500 tasks", "42%", "esc stops")
-        await desk.press("escape")
-        await desk.see(
-            "500 tasks and 0 rows of attempts were deleted.", "every task that is left is whole"
-        )
-        await desk.press("escape")
-        assert not isinstance(desk.app.screen, DeleteWorkerScreen)
-        await desk.press("enter")
-        assert "700 of " in desk.line(" / worker:ai-worker")
-
-
-async def test_a_purge_that_fails_says_how_far_it_came(stage: Stage) -> None:
-    stage.load(sample())
-    async with stage.open() as desk:
-        await refuse(desk)
-        await desk.press("P")
-        desk.faults.errors["purge_worker batch"] = DOWN
-        await confirm(desk)
-        await desk.see(str(DOWN), "24 tasks and 32 rows of attempts were deleted.")
 
 
 async def test_a_filter_that_is_none_says_what_would_be(stage: Stage) -> None:

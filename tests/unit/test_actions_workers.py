@@ -141,6 +141,14 @@ async def test_the_plan_says_what_hangs_on_the_worker(hub: Hub) -> None:
     )
 
 
+async def test_the_plan_offers_what_can_be_done_instead(hub: Hub, journal: Journal) -> None:
+    assert (await plan_of(hub)).offers == ()
+    await add_tasks(hub, 1)
+    assert (await plan_of(hub)).offers == (Offer.DISABLE, Offer.PURGE)
+    await disable(hub, NAME, journal)
+    assert (await plan_of(hub)).offers == (Offer.PURGE,)
+
+
 async def test_an_attempt_is_a_sign_of_life_too(hub: Hub) -> None:
     await hub.workers.upsert(WORKER.model_copy(update={"last_heartbeat_at": None}))
     await add_tasks(hub, 1)
@@ -284,7 +292,7 @@ async def test_a_purge_tells_its_totals_and_then_the_worker_can_go(
     ]
     assert totals == [(500, 1), (501, 1)]
     outcome = entries(journal)[-1]
-    assert (outcome["outcome"], outcome["details"]) == ("done", {"tasks": 501, "attempts": 1})
+    assert (outcome["outcome"], outcome["details"]) == ("done", {"tasks": 501, "attempt_rows": 1})
     assert len(restore_files(folder)) == 1
     assert (await delete(hub, await plan_of(hub), NAME, journal, folder)).done
 
@@ -296,7 +304,10 @@ async def test_a_purge_that_is_stopped_keeps_the_rest(
     async with aclosing(purge(hub, await plan_of(hub), NAME, journal, folder)) as batches:
         await anext(batches)
     outcome = entries(journal)[-1]
-    assert (outcome["outcome"], outcome["details"]) == ("cancelled", {"tasks": 500, "attempts": 0})
+    assert (outcome["outcome"], outcome["details"]) == (
+        "cancelled",
+        {"tasks": 500, "attempt_rows": 0},
+    )
     assert (await hub.tasks.count_tasks(TaskFilter())).value == 1
 
 

@@ -27,8 +27,8 @@ def column(lines: list[str], at: int, wide: int = 2) -> str:
     return "".join(line[AXIS + at * wide] for line in lines[:-1])
 
 
-def drawn(*values: tuple[int, int], width: int = 57, height: int = 9) -> list[str]:
-    lines = hour_chart(hours(*values), width, height, UTC)
+def drawn(*values: tuple[int, int], width: int | None = None, height: int = 9) -> list[str]:
+    lines = hour_chart(hours(*values), width or AXIS + 2 * len(values), height, UTC)
     return ["".join(piece.text for piece in line) for line in lines]
 
 
@@ -64,7 +64,7 @@ def test_any_figures_in_any_room(seed: int) -> None:
     assert len(lines) == max(height, 2)
     assert all(width_of(line) <= max(width, AXIS + 1) for line in lines)
     text = ["".join(piece.text for piece in line) for line in lines]
-    wide = 2 if width - AXIS >= 2 * len(values) else 1
+    wide = max(1, min((width - AXIS) // max(len(values), 1), 4))
     shown = values[-(width - AXIS) // wide :] if values else []
     for at, (ok, failed) in enumerate(shown[-max((width - AXIS) // wide, 1) :]):
         bar = column(text, at, wide).strip()
@@ -85,6 +85,25 @@ def test_hours_are_those_of_the_zone() -> None:
 def test_where_there_is_little_room_the_newest_hours_are_shown() -> None:
     lines = drawn(*[(1, 0)] * 23, (0, 1), width=AXIS + 5)
     assert [column(lines, at, 1)[-1] for at in range(5)] == ["█", "█", "█", "█", "▒"]
+
+
+@pytest.mark.parametrize(("room", "bar"), [(24, "█"), (48, "█ "), (72, "██ "), (300, "███ ")])
+def test_bars_are_as_wide_as_there_is_room_for(room: int, bar: str) -> None:
+    lines = drawn(*[(1, 0)] * 24, width=AXIS + room)
+    assert lines[0][AXIS:] == bar * 24
+
+
+def test_a_high_chart_has_a_figure_in_its_middle_too() -> None:
+    assert [line[:AXIS] for line in drawn((8, 0), height=9) if "┤" in line] == [
+        "    8 ┤",
+        "    4 ┤",
+    ]
+    assert [line[:AXIS] for line in drawn((1_001, 0), height=8) if "┤" in line] == [
+        " 1001 ┤",
+        "  572 ┤",
+    ]
+    for odd in (drawn((7, 0), height=9), drawn((8, 0), height=6), drawn((0, 0), height=9)):
+        assert sum("┤" in line for line in odd) == 1
 
 
 def test_no_hours_at_all() -> None:
