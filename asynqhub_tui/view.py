@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from asynqhub_tui.figures import TimeFormat, ago, clock, full_moment, moment
-from asynqhub_tui.models import NO_TIMEOUT, Task, WorkerConfig
+from asynqhub_tui.models import (
+    NO_TIMEOUT,
+    OVERDUE_GRACE,
+    RUNNING,
+    Attempt,
+    Task,
+    WorkerConfig,
+)
+
+NO_REPORT = "no report"
+"""What an attempt is whose end nobody reported, although its time is over."""
 
 
 def utc_now() -> datetime:
@@ -40,6 +50,13 @@ class View:
         """Return what a task does now."""
         worker = self.workers.get(task.worker_name)
         return task.state(self.now(), worker.timeout if worker else NO_TIMEOUT)
+
+    def attempt_state(self, attempt: Attempt, worker_name: str, *, newest: bool) -> str:
+        """Return what became of an attempt of a worker's task: only the newest can still run."""
+        if not attempt.open:
+            return attempt.status
+        in_time = self.now() - attempt.started_at <= self.timeout(worker_name) + OVERDUE_GRACE
+        return RUNNING if newest and in_time else NO_REPORT
 
     def timeout(self, worker_name: str) -> timedelta:
         """Return how long an attempt of a worker may take."""

@@ -135,7 +135,9 @@ def _in_full(view: View, task: Task, attempts: Sequence[Attempt]) -> list[str]:
     if task.error:
         lines += ["", _error_title(task), *_indented(task.error)]
     lines += ["", "attempts, newest first"]
-    lines += output.columns(_ATTEMPTS, [_attempt_row(view, one) for one in attempts])
+    lines += output.columns(
+        _ATTEMPTS, [_attempt_row(view, task, one, attempts[0]) for one in attempts]
+    )
     return [*lines, "", "payload", *_indented(task.payload or NONE)]
 
 
@@ -146,10 +148,10 @@ def _error_title(task: Task) -> str:
     return f"error of attempt {failed.attempt}, started {failed.started_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _attempt_row(view: View, attempt: Attempt) -> list[str]:
+def _attempt_row(view: View, task: Task, attempt: Attempt, newest: Attempt) -> list[str]:
     return [
         str(attempt.attempt),
-        one_line(attempt.status),
+        one_line(view.attempt_state(attempt, task.worker_name, newest=attempt is newest)),
         view.full_moment(attempt.started_at),
         duration(attempt.duration_ms),
         one_line(attempt.worker_name or NONE),

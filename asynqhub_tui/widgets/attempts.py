@@ -9,7 +9,7 @@ from asynqhub_tui import figures
 from asynqhub_tui.models import RUNNING, Attempt
 from asynqhub_tui.text import one_line
 from asynqhub_tui.view import View
-from asynqhub_tui.widgets.states import attempt_state, label, tone
+from asynqhub_tui.widgets.states import label, tone
 from asynqhub_tui.widgets.table import Column, Table
 
 
@@ -85,7 +85,7 @@ class AttemptsTable(Table[Attempt]):
     def state(self, attempt: Attempt) -> str:
         """Return what became of an attempt."""
         newest = attempt is self._attempts[-1]
-        return attempt_state(attempt, self._view, self._task_worker, newest=newest)
+        return self._view.attempt_state(attempt, self._task_worker, newest=newest)
 
     def _make_columns(self) -> Sequence[Column[Attempt]]:
         view = self._view

@@ -13,7 +13,7 @@ from asynqhub_tui.view import View
 from asynqhub_tui.widgets.attempts import error_title, took
 from asynqhub_tui.widgets.canvas import Canvas, Line, Piece
 from asynqhub_tui.widgets.json_lines import JsonLine, json_lines
-from asynqhub_tui.widgets.states import attempt_state, label, tone
+from asynqhub_tui.widgets.states import label, tone
 from asynqhub_tui.widgets.wrapping import rows
 
 ATTEMPTS = 8
@@ -87,7 +87,7 @@ class Detail(Canvas):
         return lines
 
     def _attempt(self, task: Task, attempt: Attempt, *, newest: bool) -> Line:
-        state = attempt_state(attempt, self._view, task.worker_name, newest=newest)
+        state = self._view.attempt_state(attempt, task.worker_name, newest=newest)
         return Line(
             [
                 Piece(f"{attempt.attempt:>2} "),

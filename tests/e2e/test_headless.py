@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -277,6 +279,29 @@ def test_a_task_in_full_shows_error_attempts_and_payload(out: Out) -> None:
     assert "  second line\n" in text
     assert f"{NOW - timedelta(minutes=20):%Y-%m-%d %H:%M:%S} UTC (2" in text
     assert text.endswith("payload\n  {}\n")
+
+
+def test_while_a_task_runs_again_its_last_error_is_told_as_an_old_one(
+    store: Path, out: Out
+) -> None:
+    with sqlite3.connect(store) as rows:
+        rows.execute(
+            """INSERT INTO task_attempt (task_id, attempt, status, started_at)
+            SELECT task_id, 2, 'running', started_at + 60000000 FROM task_attempt
+            WHERE status = 'dead'"""
+        )
+    listed = out("tasks", "beef0001")
+    assert listed.rstrip().endswith("was: 故意失败")
+    text = out("task", "beef0001")
+    began = f"{NOW - timedelta(minutes=15):%Y-%m-%d %H:%M:%S}"
+    assert f"\nerror of attempt 1, started {began} UTC\n  故意失败\n" in text
+    assert re.search(r"\n +2 +(running|no report) ", text)
+    [one] = json.loads(out("tasks", "beef0001", "--json"))
+    assert (one["error"], one["error_is_old"]) == ("故意失败", True)
+
+
+def test_an_attempt_without_a_report_is_told_as_such(out: Out) -> None:
+    assert re.search(r"\n +1 +no report ", out("task", "beef0003"))
 
 
 def test_workers(out: Out) -> None:
