@@ -58,9 +58,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def _one_process_at_a_time() -> Iterator[None]:
-    """Let one of several test processes at a time prepare a server: as root, that makes a user."""
-    path = Path(tempfile.gettempdir()) / f"asynqhub-tui-tests-{os.getuid()}.lock"
+def one_process_at_a_time(what: str) -> Iterator[None]:
+    """Let one of several test processes at a time do what cannot be done twice at once."""
+    path = Path(tempfile.gettempdir()) / f"asynqhub-tui-tests-{os.getuid()}-{what}.lock"
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -79,7 +79,7 @@ class PostgresServer:
         self._numbers = itertools.count(1)
         self._closed = False
         atexit.register(self.close)
-        with _one_process_at_a_time():
+        with one_process_at_a_time("postgres"):  # as root, it makes a user
             self.folder = Path(tempfile.mkdtemp(prefix="hub-"))
             if len(str(self.folder)) > 70:  # a Unix socket's path is 107 bytes at most
                 shutil.rmtree(self.folder)
