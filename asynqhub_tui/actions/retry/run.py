@@ -13,7 +13,7 @@ from asynqhub_tui.actions.journal import Details, Journal
 from asynqhub_tui.actions.outcome import Outcome
 from asynqhub_tui.actions.retry.batch import Batch, folder_of
 from asynqhub_tui.actions.retry.batches import tidy
-from asynqhub_tui.actions.retry.execution import Progress, execute
+from asynqhub_tui.actions.retry.execution import PAUSES, Progress, execute
 from asynqhub_tui.actions.retry.planning import plan
 from asynqhub_tui.actions.retry.preview import Preview
 from asynqhub_tui.actions.retry.records import Ending, Head, Summary
@@ -84,12 +84,14 @@ async def run(
     *,
     stop: asyncio.Event,
     rate: float | None = None,
+    pauses: Sequence[float] = PAUSES,
 ) -> AsyncGenerator[Progress, None]:
     """Run a plan that the operator has confirmed, and yield how far it has come.
 
-    `rate` is the most tasks per second. Setting `stop` ends it between two chunks. The batch is
-    let go at the end; closing the generator before leaves it interrupted, to be resumed. At its
-    first step it raises Refused where the journal cannot be written.
+    `rate` is the most tasks per second, `pauses` the seconds to wait for a store or a queue that is
+    away. Setting `stop` ends it between two chunks. The batch is let go at the end; closing the
+    generator before leaves it interrupted, to be resumed. At its first step it raises Refused where
+    the journal cannot be written.
     """
     check_writable(hub)
     head = Head(
@@ -107,14 +109,20 @@ async def run(
     )
     async with plan.batch as batch:
         await batch.confirm(head)
-        work = _journalled(hub, queue, batch, head, journal, stop, "retry_tasks")
+        work = _journalled(hub, queue, batch, head, journal, stop, pauses, "retry_tasks")
         async with aclosing(work):
             async for progress in work:
                 yield progress
 
 
 async def resume(
-    hub: Hub, queue: TaskQueue, batch_id: str, journal: Journal, *, stop: asyncio.Event
+    hub: Hub,
+    queue: TaskQueue,
+    batch_id: str,
+    journal: Journal,
+    *,
+    stop: asyncio.Event,
+    pauses: Sequence[float] = PAUSES,
 ) -> AsyncGenerator[Progress, None]:
     """Run what is left of a batch that was interrupted, cancelled or stopped, as `run` does.
 
@@ -135,7 +143,7 @@ async def resume(
                 f"The batch {batch_id} is too old: a task of it may have been retried since.",
                 hint="Choose the tasks anew.",
             )
-        work = _journalled(hub, queue, batch, head, journal, stop, "resume_retry")
+        work = _journalled(hub, queue, batch, head, journal, stop, pauses, "resume_retry")
         async with aclosing(work):
             async for progress in work:
                 yield progress
@@ -148,11 +156,14 @@ async def _journalled(
     head: Head,
     journal: Journal,
     stop: asyncio.Event,
+    pauses: Sequence[float],
     action: str,
 ) -> AsyncGenerator[Progress, None]:
     intent: Details = {"batch": batch.id, "tasks": head.included, "queue": queue.place}
     async with journal.action(action, head.selection, intent) as record:
-        work = execute(hub, queue, batch, stop=stop, rate=head.rate, clock=journal.now)
+        work = execute(
+            hub, queue, batch, stop=stop, rate=head.rate, pauses=pauses, clock=journal.now
+        )
         async with aclosing(work):
             async for progress in work:
                 record.details.update({str(kind): n for kind, n in progress.counts.items()})

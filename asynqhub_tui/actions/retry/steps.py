@@ -116,13 +116,15 @@ class Steps:
         await self._explain(changed, result)
 
     async def _explain(self, changed: Sequence[TaskRef], result: ChunkResult) -> None:
-        """Tell rows that have changed because we enqueued them before from all others."""
+        """Tell why rows have changed: we enqueued them before, or somebody else did."""
         if not changed:
             return
         claims = await self._queue.claims(changed)
         for ref, claim in zip(changed, claims, strict=True):
             if claim == self._batch_id:
                 result.run.append((ref, Kind.ENQUEUED))
+            elif claim is not None:
+                result.skip(ref.task_id, Reason.CLAIMED, claim)
             else:
                 result.skip(ref.task_id, Reason.CHANGED)
 
