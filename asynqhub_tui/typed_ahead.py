@@ -49,6 +49,7 @@ class TypedAhead:
                 target = self._target
                 await self._dispatch(event)
                 await self._settle(target)
+                self._events.task_done()
         except Exception as error:
             self._app._handle_exception(error)  # what Textual does with a message's exception
 

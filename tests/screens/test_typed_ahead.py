@@ -14,6 +14,7 @@ from textual.widgets import Input
 from asynqhub_tui.keys import COMMON, TASK, TASKS, WORKERS
 from asynqhub_tui.models import FAIL
 from asynqhub_tui.repository import TaskFilter
+from asynqhub_tui.screens.delete_worker import DeleteWorkerScreen
 from asynqhub_tui.screens.help import HelpScreen
 from asynqhub_tui.screens.tasks import TasksScreen
 from tests.screens import sample
@@ -34,6 +35,7 @@ async def at_once(desk: Desk, *keys: str) -> None:
     for key in keys:
         desk.app.post_message(event(key))
     await desk.pilot.pause()
+    await desk.app._typed._events.join()
     await desk.rest()
 
 
@@ -78,6 +80,19 @@ async def test_to_a_task_and_back(loaded: Stage) -> None:
         assert isinstance(desk.app.screen, TasksScreen)
         assert desk.tasks.table.cursor == 3
         assert desk.task.task_id == task_id(2)
+
+
+async def test_the_name_of_a_worker_goes_to_the_dialog(loaded: Stage) -> None:
+    async with loaded.open() as desk:
+        await desk.press("3", "j")
+        gate = desk.faults.hold("worker_usage")
+        await at_once(desk, "D", *"mail-worker")
+        assert isinstance(desk.app.screen, DeleteWorkerScreen)
+        await at_once(desk, "enter")  # before there was anything to read it confirms nothing
+        gate.set()
+        await desk.see("Enter to delete it")
+        assert desk.app.screen.query_one(Input).value == "mail-worker"
+        assert not desk.faults.calls["delete"]
 
 
 async def test_a_dialog_that_is_left_again(loaded: Stage) -> None:
