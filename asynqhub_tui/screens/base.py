@@ -19,6 +19,7 @@ from asynqhub_tui.keys import COMMON, Key, bindings
 from asynqhub_tui.models import Task
 from asynqhub_tui.polling import Feed, Poller, PollState
 from asynqhub_tui.repository import HubError
+from asynqhub_tui.screens.key_names import key_name
 from asynqhub_tui.session import Session
 from asynqhub_tui.widgets.footer import Footer
 from asynqhub_tui.widgets.header import Header, HeaderState
@@ -289,13 +290,17 @@ class HubScreen(Screen[None]):
         self.session.paused = not self.session.paused
         if self.poller is not None:
             self.poller.pause(self.session.paused)
-        self.tell("paused; p resumes, ctrl+r asks once" if self.session.paused else "live again")
+        pause, now = (key_name(self.session, id) for id in ("data.pause", "data.now"))
+        paused = f"paused; {pause} resumes, {now} asks once"
+        self.tell(paused if self.session.paused else "live again")
 
     def action_interval(self, steps: int) -> None:
         """Poll less or more often."""
         if self.poller is not None:
             self.session.interval = self.poller.step_interval(steps)
             self.tell(f"polling every {self.session.interval:g}s")
+        else:
+            self.tell("not connected yet: nothing is polled")
 
     def action_refresh_now(self) -> None:
         """Ask everything at once."""

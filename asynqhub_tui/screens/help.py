@@ -11,7 +11,8 @@ from textual.screen import Screen
 
 from asynqhub_tui.keys import Key, shown
 from asynqhub_tui.text import fit
-from asynqhub_tui.widgets.canvas import Canvas, Line, Piece
+from asynqhub_tui.widgets.canvas import Line, Piece
+from asynqhub_tui.widgets.scroll_text import ScrollText
 
 GROUPS = (
     ("tasks", "Tasks"),
@@ -30,33 +31,25 @@ TWO_COLUMNS = 110
 """From this width on the groups stand in two columns."""
 
 
-class HelpText(Canvas):
+class HelpText(ScrollText):
     """All keys by group, in one column or two."""
 
     def __init__(self, keys: Sequence[Key], remapped: Mapping[str, str]) -> None:
-        super().__init__(id="help")
-        self._keys = keys
+        super().__init__(id="help", keys="j k")
+        self._table = keys
         self._remapped = remapped
-        self.top = 0
 
-    def scroll_lines(self, steps: int) -> None:
-        """Scroll, where the terminal is too low for all keys."""
-        width, height = self.content_size
-        most = max(len(self._all(width)) - height, 0)
-        self.top = max(0, min(self.top + steps, most))
-        self.redraw()
-
-    def lines(self, width: int, height: int) -> Sequence[Line]:
-        """Return the lines in view."""
-        return self._all(width)[self.top :]
+    def content(self, width: int) -> Sequence[Line]:
+        """Return all lines."""
+        return self._all(width)
 
     def _all(self, width: int) -> list[Line]:
         blocks = [
             [[Piece(title, "title")], *map(self._entry, keys), []]
             for prefix, title in GROUPS
-            if (keys := [key for key in self._keys if key.id.split(".")[0] == prefix])
+            if (keys := [key for key in self._table if key.id.split(".")[0] == prefix])
         ]
-        title = Line([Piece("Keys", "strong"), Piece("   esc or ? closes   j k scroll", "dim")])
+        title = Line([Piece("Keys", "strong"), Piece("   esc or q closes", "dim")])
         if width < TWO_COLUMNS:
             return [title, Line(), *(Line(line) for block in blocks for line in block)]
         half = sum(len(block) for block in blocks) / 2

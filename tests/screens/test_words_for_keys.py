@@ -7,7 +7,7 @@ from textual.command import CommandPalette
 
 from asynqhub_tui.keys import COMMON, TASK, TASKS, WORKERS, Key, shown
 from tests.screens.sample import sample, task_id
-from tests.screens.stage import Stage
+from tests.screens.stage import Desk, Stage
 
 OWN = {"tasks.open": "o", "data.pause": "f5,P", "tasks.filter": "f"}
 
@@ -37,7 +37,9 @@ async def test_own_keys_stand_in_footer_help_and_palette(stage: Stage) -> None:
         await desk.press("question_mark")
         assert desk.line("pause or resume polling").strip().startswith("f5 P")
         assert desk.line("open the task").split() == ["o", "open", "the", "task"]
-        await desk.press("escape", "colon")
+        await desk.press("escape", "f5")
+        assert desk.note == "paused; f5 resumes, ctrl+r asks once"
+        await desk.press("f5", "colon")
         await desk.type("pause")
         await desk.until(lambda: "Pause or resume polling" in desk.text)
         assert "f5" in desk.text
@@ -55,6 +57,27 @@ async def test_the_help_has_every_key_of_its_screen(
         for key in (*keys, *COMMON):
             names = shown(key, {}, all_keys=True)
             assert f"{names:<16}{key.help}" in [line.strip() for line in desk.lines()]
+
+
+async def test_the_help_speaks_of_scrolling_only_where_it_scrolls(stage: Stage) -> None:
+    async with stage.open((120, 60)) as desk:
+        await desk.press("question_mark")
+        assert "j k" not in desk.line("Keys")
+        assert "more lines" not in desk.text
+        await desk.pilot.resize_terminal(80, 24)
+        await desk.until(lambda: "more lines   j k" in desk.text)
+
+
+async def test_the_interval_before_a_connection_says_so(stage: Stage) -> None:
+    gate = stage.hold_opening()
+    app = stage.app()
+    async with app.run_test() as pilot:
+        desk = Desk(pilot, stage)
+        await desk.see("connecting")
+        await pilot.press("plus")
+        await desk.see("not connected yet")
+        gate.set()
+        app.exit()
 
 
 async def test_the_help_scrolls_where_it_does_not_fit(stage: Stage) -> None:
