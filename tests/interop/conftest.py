@@ -1,0 +1,39 @@
+"""asynq in Go and our side of it, on one empty database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from asynqhub_tui.asynq import open_queue
+from asynqhub_tui.queue import TaskQueue
+from tests.interop.worker import Asynq, build
+from tests.valkey import ValkeyServer
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Go program; see go/main.go."""
+    return build(tmp_path_factory.mktemp("interop"))
+
+
+@pytest.fixture
+def uri(valkey_server: ValkeyServer) -> str:
+    """The address of an empty database."""
+    return valkey_server.fresh()
+
+
+@pytest.fixture
+def asynq(program: Path, uri: str) -> Asynq:
+    """asynq's own client, inspector and workers."""
+    return Asynq(program, uri)
+
+
+@pytest.fixture
+async def queue(uri: str) -> AsyncIterator[TaskQueue]:
+    """Ours."""
+    async with await open_queue(SecretStr(uri)) as queue:
+        yield queue
