@@ -1,4 +1,7 @@
-"""The sample installation: six simulated workers on a SQLite file that goes when it is closed."""
+"""The sample installation: six simulated workers on a SQLite file that goes when it is closed.
+
+Its task queue is simulated as well, in memory, so that a retry works here as it does on Redis.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ from pydantic import SecretStr
 from asynqhub_tui.backends import Target
 from asynqhub_tui.backends import sqlite as store
 from asynqhub_tui.demo.history import SEED, build
+from asynqhub_tui.demo.queue import PLACE, DemoQueue
 from asynqhub_tui.demo.traffic import Traffic
+from asynqhub_tui.queue import TaskQueue
 from asynqhub_tui.repository import Hub, TaskStore, Unavailable, WorkerRepository
 
 __all__ = ["DemoHub", "build", "open_hub"]
@@ -28,12 +33,13 @@ _Folder = tempfile.TemporaryDirectory[str]
 
 
 class DemoHub(Hub):
-    """The open sample, in which time passes until it is closed."""
+    """The open sample, in which time passes until it is closed. `queue` is its task queue."""
 
     def __init__(self, hub: store.SqliteHub, traffic: Traffic, folder: _Folder) -> None:
         self.tasks: TaskStore = hub.tasks
         self.workers: WorkerRepository = hub.workers
-        self.info = replace(hub.info, place="demo", demo=True)
+        self.info = replace(hub.info, place=PLACE, demo=True)
+        self.queue: TaskQueue = DemoQueue(traffic.broker, read_only=self.info.read_only)
         self._hub = hub
         self._traffic = traffic
         self._folder = folder
@@ -108,8 +114,8 @@ def _make() -> tuple[_Folder, Path, Traffic]:
     try:
         path = Path(folder.name) / "demo.db"
         now = datetime.now(UTC)
-        future = build(path, now=now)
-        return folder, path, Traffic(path, now, future, Random(SEED + 1))
+        present = build(path, now=now)
+        return folder, path, Traffic(path, now, present, Random(SEED + 1))
     except BaseException:
         folder.cleanup()
         raise

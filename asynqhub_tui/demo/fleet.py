@@ -15,6 +15,9 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
+UP_FOR = 26 * HOUR
+"""How long the processes of the workers have been running that are at work."""
+
 PRIORITIES = (("critical", 3), ("default", 2), ("low", 1))
 """The name of a priority and its number in a task's row."""
 
@@ -31,6 +34,7 @@ class Member:
     their end. `trouble_for` is how long it has been failing nearly always. `beats` is the time
     between heartbeats, None where it sends none, and `beat_age` how old the last one is in the
     beginning. `away` is how long it has taken no task from its queues, 0 where it is at work.
+    `mended` is the share of tasks that succeed once somebody runs them again.
     """
 
     config: WorkerConfig
@@ -46,6 +50,7 @@ class Member:
     beats: int | None = 30 * SECOND
     beat_age: int = 4 * SECOND
     away: int = 0
+    mended: float = 0.8
 
     @property
     def name(self) -> str:
@@ -84,8 +89,8 @@ AI_WORKER = Member(
     spread=0.8,
     unstable=0.07,
     doomed=0.03,
-    beats=3 * MINUTE,
-    beat_age=70 * SECOND,
+    beats=None,
+    beat_age=UP_FOR,
 )
 MAIL_WORKER = Member(
     config=_config("mail-worker", ("notify", "newsletter"), 4, retries=5),
@@ -104,6 +109,7 @@ IMAGE_WORKER = Member(
     share=14,
     typical=1_400_000,
     trouble_for=3 * HOUR,
+    mended=0.5,
     beat_age=12 * SECOND,
 )
 BILLING_WORKER = Member(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -12,8 +13,8 @@ from random import Random
 
 from asynqhub_tui.backends.sqlite.rows import WORKER_COLUMNS, insert, micros, worker_values
 from asynqhub_tui.backends.sqlite.schema import INDEXES, create_schema
-from asynqhub_tui.demo.fleet import AI_WORKER, FLEET, HOUR, registered
-from asynqhub_tui.demo.life import Actor, Ended, Life, Started, cast, reports
+from asynqhub_tui.demo.fleet import AI_WORKER, DAY, FLEET, HOUR, registered
+from asynqhub_tui.demo.life import Actor, Life, Present, cast
 from asynqhub_tui.demo.rows import (
     INSERT_ATTEMPT,
     INSERT_TASK,
@@ -22,7 +23,7 @@ from asynqhub_tui.demo.rows import (
     outcome,
 )
 from asynqhub_tui.demo.staged import staged
-from asynqhub_tui.models import DEAD, FAIL, PENDING, RUNNING
+from asynqhub_tui.models import DEAD, FAIL, PENDING, RUNNING, SUCCESS
 
 TASKS = 20_000
 SEED = 20_261_123
@@ -38,13 +39,11 @@ _MARK_DEAD = """UPDATE task SET status = ?, last_worker_name = worker_name, last
     ORDER BY created_at LIMIT ?)"""
 
 
-def build(
-    path: Path, *, now: datetime, seed: int = SEED, tasks: int = TASKS
-) -> list[Started | Ended]:
+def build(path: Path, *, now: datetime, seed: int = SEED, tasks: int = TASKS) -> Present:
     """Make the file `path`, which must not exist, hold the sample as it is at `now`.
 
-    The same arguments give the same rows. Returns what the workers will report of the tasks that
-    are there, in the order of time. Raises sqlite3.Error where the file cannot be written.
+    The same arguments give the same rows. Returns what is to go on. Raises sqlite3.Error where
+    the file cannot be written.
     """
     present = micros(now)
     rng = Random(seed)
@@ -52,14 +51,13 @@ def build(
     known = list(staged(actors, present))
     lives = [*known, *_past(actors, present, rng, max(tasks - len(known), 0))]
     lives.sort(key=lambda life: life.created)
-    task_rows, attempt_rows, future = _rows(lives, present)
-    future.sort(key=lambda report: report.at)
+    task_rows, attempt_rows, unfinished = _rows(lives, present)
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         _write(connection, now, task_rows, attempt_rows)
     finally:
         connection.close()
-    return future
+    return Present(unfinished, _ended(lives, present))
 
 
 def _past(actors: dict[str, Actor], now: int, rng: Random, count: int) -> Iterable[Life]:
@@ -82,14 +80,12 @@ def _busyness(now: int, hours_ago: int) -> float:
     return by_day * float(0.5 ** (hours_ago / _HALVED_IN))
 
 
-def _rows(
-    lives: Iterable[Life], now: int
-) -> tuple[list[TaskRow], list[AttemptRow], list[Started | Ended]]:
+def _rows(lives: Iterable[Life], now: int) -> tuple[list[TaskRow], list[AttemptRow], list[Life]]:
     tasks: list[TaskRow] = []
     attempts: list[AttemptRow] = []
-    future: list[Started | Ended] = []
+    unfinished: list[Life] = []
     for life in lives:
-        task_id, worker, queue, priority, created, payload, runs = life
+        task_id, worker, queue, priority, created, payload, _, runs = life
         status, last_attempt, updated = PENDING, 0, created
         # Written out, as it runs 20,000 times: the same as attempt_row of each report.
         for attempt, started, finished, error in runs:
@@ -98,12 +94,23 @@ def _rows(
             if finished is not None and finished <= now:
                 status, last_attempt, updated = outcome(error), attempt, finished
                 attempts.append((task_id, attempt, status, started, finished, error))
-        if runs and (runs[-1].finished or runs[-1].started) > now:
-            future += (report for report in reports(life) if report.at > now)
+        if status != SUCCESS:
+            unfinished.append(life)
         tasks.append(
             (task_id, worker, queue, priority, status, last_attempt, created, updated, payload)
         )
-    return tasks, attempts, future
+    return tasks, attempts, unfinished
+
+
+def _ended(lives: Iterable[Life], now: int) -> Counter[tuple[str, int, bool]]:
+    """Count the attempts that have ended since midnight; see Present."""
+    midnight = now - now % DAY
+    return Counter(
+        (life.queue, run.finished // DAY, run.error is not None)
+        for life in lives
+        for run in life.runs
+        if run.finished is not None and midnight <= run.finished <= now
+    )
 
 
 def _write(

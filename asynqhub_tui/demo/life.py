@@ -6,7 +6,8 @@ Times are integers, microseconds since 1970.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import Counter
+from enum import Enum, auto
 from random import Random
 from typing import NamedTuple
 
@@ -20,6 +21,17 @@ _MOST_OF_TIMEOUT = 0.9
 _TROUBLED = 0.92
 
 
+class Outlook(Enum):
+    """What is to be expected of a task's attempts."""
+
+    USUAL = auto()
+    """What is usual at its worker at the time."""
+    DOOMED = auto()
+    """Each fails."""
+    MENDED = auto()
+    """The next succeeds: what the task has failed of was mended."""
+
+
 class Run(NamedTuple):
     """One attempt; `finished` is None where it never reports, `error` where it succeeds."""
 
@@ -30,7 +42,7 @@ class Run(NamedTuple):
 
 
 class Life(NamedTuple):
-    """A task and all its attempts, those of the future too."""
+    """A task and its attempts; those of the past may reach into the future."""
 
     task_id: str
     worker_name: str
@@ -38,7 +50,19 @@ class Life(NamedTuple):
     priority: int
     created: int
     payload: str
+    outlook: Outlook
     runs: list[Run]
+
+
+class Present(NamedTuple):
+    """What a sample's past leaves to go on with.
+
+    `unfinished` are the tasks that have not succeeded. `ended` counts the attempts that have ended
+    lately, by queue, day since 1970 and whether they failed.
+    """
+
+    unfinished: list[Life]
+    ended: Counter[tuple[str, int, bool]]
 
 
 class Started(NamedTuple):
@@ -57,14 +81,6 @@ class Ended(NamedTuple):
     attempt: int
     started: int
     error: str | None
-
-
-def reports(life: Life) -> Iterator[Started | Ended]:
-    """Return what the worker reports of a task, in order."""
-    for run in life.runs:
-        yield Started(run.started, life.task_id, run.attempt)
-        if run.finished is not None:
-            yield Ended(run.finished, life.task_id, run.attempt, run.started, run.error)
 
 
 class Actor:
@@ -87,7 +103,13 @@ class Actor:
         ]
 
     def task(self, created: int) -> Life:
-        """Return a new task."""
+        """Return a task with the attempts that it has made, or will."""
+        life = self.fresh(created)
+        self._live(life)
+        return life
+
+    def fresh(self, created: int) -> Life:
+        """Return a task without attempts."""
         rng = self.rng
         queue, priority, payload = self._queues[int(rng.random() * len(self._queues))]
         return Life(
@@ -97,8 +119,25 @@ class Actor:
             priority,
             created,
             payload(rng),
-            self._runs(created),
+            Outlook.DOOMED if rng.random() < self.member.doomed else Outlook.USUAL,
+            [],
         )
+
+    def attempt(self, number: int, at: int, outlook: Outlook) -> Run:
+        """Return an attempt that starts at `at`."""
+        member = self.member
+        luck = self.rng.random()
+        if outlook is Outlook.MENDED:
+            return Run(number, at, at + self.took(), None)
+        if luck < member.silent:
+            return Run(number, at, None, None)
+        bad = _TROUBLED if at >= self._troubled_from else member.unstable
+        failed = outlook is Outlook.DOOMED or luck <= bad
+        return Run(number, at, at + self.took(), self.error() if failed else None)
+
+    def waits(self) -> int:
+        """Return how long a task waits for a server that has nothing else to do."""
+        return int(-math.log(1.0 - self.rng.random()) * _QUEUED)
 
     def error(self) -> str:
         """Return one of the member's errors."""
@@ -110,29 +149,23 @@ class Actor:
         length = int(member.typical * math.exp(self.rng.gauss(0.0, member.spread)))
         return min(length, self._longest)
 
-    def _runs(self, created: int) -> list[Run]:
-        random, member = self.rng.random, self.member
-        doomed = random() < member.doomed
-        at = created + int(-math.log(1.0 - random()) * _QUEUED)
-        runs: list[Run] = []
-        for attempt in range(1, member.config.max_attempts + 1):
+    def _live(self, life: Life) -> None:
+        """Let a task make its attempts, one after the other."""
+        at = life.created + self.waits()
+        for number in range(1, self.member.config.max_attempts + 1):
             if at >= self._gone_from:
-                break
-            luck = random()
-            if luck < member.silent:
-                runs.append(Run(attempt, at, None, None))
+                return
+            run = self.attempt(number, at, life.outlook)
+            life.runs.append(run)
+            if run.finished is None:
                 ended = at + self.timeout
+            elif run.error is None:
+                return
             else:
-                ended = at + self.took()
-                bad = _TROUBLED if at >= self._troubled_from else member.unstable
-                if not doomed and luck > bad:
-                    runs.append(Run(attempt, at, ended, None))
-                    break
-                runs.append(Run(attempt, at, ended, self.error()))
-            at = ended + self._backoff(attempt - 1)
-        return runs
+                ended = run.finished
+            at = ended + self.backoff(number - 1)
 
-    def _backoff(self, retried: int) -> int:
+    def backoff(self, retried: int) -> int:
         """Return how long asynq waits before a retry (its DefaultRetryDelayFunc)."""
         return (retried**4 + 15 + self.rng.randrange(30) * (retried + 1)) * SECOND
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from asynqhub_tui.demo import catalogue
-from asynqhub_tui.demo.fleet import AI_WORKER, HOUR, MAIL_WORKER, MINUTE, SECOND, WORKER_1
+from asynqhub_tui.demo.fleet import (
+    AI_WORKER,
+    HOUR,
+    IMAGE_WORKER,
+    MAIL_WORKER,
+    MINUTE,
+    SECOND,
+    WORKER_1,
+)
 from asynqhub_tui.demo.life import Actor, Life, Run
 
 _BACKLOG = 24
@@ -17,6 +25,8 @@ def staged(actors: Mapping[str, Actor], now: int) -> Iterator[Life]:
     mailer = actors[MAIL_WORKER.name]
     yield from _running(crawler, now, (SECOND * 2 // 10, SECOND * 9 // 10, SECOND * 21 // 10))
     yield from _running(reader, now, (8 * SECOND, 31 * SECOND))
+    yield _failed_once(crawler, now - 3 * SECOND)
+    yield _failed_once(actors[IMAGE_WORKER.name], now - 9 * SECOND)
     for age in (38 * MINUTE, 5 * HOUR, 26 * HOUR):
         yield _silent(crawler, now - age)
     yield _silent(reader, now - 11 * HOUR)
@@ -36,18 +46,29 @@ def _running(actor: Actor, now: int, ages: tuple[int, ...]) -> Iterator[Life]:
         started = now - age
         left = SECOND // 2 + actor.took() // 4
         run = Run(1, started, started + age + left, None)
-        yield actor.task(started - SECOND // 20)._replace(runs=[run])
+        yield actor.fresh(started - SECOND // 20)._replace(runs=[run])
+
+
+def _failed_once(actor: Actor, started: int) -> Life:
+    """A task that asynq is going to retry by itself."""
+    run = Run(1, started, started + actor.took(), actor.error())
+    return actor.fresh(started - SECOND // 10)._replace(runs=[run])
 
 
 def _silent(actor: Actor, started: int) -> Life:
-    """A task whose only attempt never reported, such as one of a process that was killed."""
-    return actor.task(started - SECOND // 10)._replace(runs=[Run(1, started, None, None)])
+    """A task that timed out as often as it may: no attempt has reported."""
+    runs: list[Run] = []
+    at = started
+    for number in range(1, actor.member.config.max_attempts + 1):
+        runs.append(Run(number, at, None, None))
+        at += actor.timeout + actor.backoff(number - 1)
+    return actor.fresh(started - SECOND // 10)._replace(runs=runs)
 
 
 def _timed_out_once(actor: Actor, started: int) -> Life:
     again = started + actor.timeout + 21 * SECOND
     runs = [Run(1, started, None, None), Run(2, again, again + actor.took(), None)]
-    return actor.task(started - SECOND // 10)._replace(runs=runs)
+    return actor.fresh(started - SECOND // 10)._replace(runs=runs)
 
 
 def _exhausted(actor: Actor, started: int, then: tuple[int, ...]) -> Life:
@@ -63,4 +84,4 @@ def _exhausted(actor: Actor, started: int, then: tuple[int, ...]) -> Life:
         error = None if then and place == len(numbers) else actor.error()
         runs.append(Run(number, at, at + actor.took(), error))
         at += 4 * MINUTE
-    return actor.task(started - SECOND // 10)._replace(runs=runs)
+    return actor.fresh(started - SECOND // 10)._replace(runs=runs)

@@ -5,25 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from pathlib import Path
-from random import Random
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
 from pydantic import SecretStr
 
 from asynqhub_tui import demo
 from asynqhub_tui.backends import Target, open_hub, sqlite
-from asynqhub_tui.demo.fleet import FLEET
 from asynqhub_tui.demo.history import TASKS, build
-from asynqhub_tui.demo.traffic import Traffic
 from asynqhub_tui.models import (
     DEAD,
     FAIL,
@@ -35,41 +29,7 @@ from asynqhub_tui.models import (
     Window,
 )
 from asynqhub_tui.repository import Hub, Refused, TaskFilter, Unavailable
-
-NOW = datetime(2026, 11, 23, 14, 2, 11, 829, tzinfo=UTC)
-
-SMALL = 1_500
-
-
-@dataclass
-class Sample:
-    """A sample installation as of `now`, to be looked at row by row and moved by hand."""
-
-    path: Path
-    now: datetime
-    traffic: Traffic
-
-    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        with sqlite3.connect(self.path) as connection:
-            found = connection.execute(sql, values).fetchall()
-        connection.close()
-        return found
-
-    def number(self, sql: str, *values: Any) -> int:
-        ((value,),) = self.rows(sql, *values)
-        return int(value)
-
-    def pass_time(self, length: timedelta, step: timedelta = timedelta(seconds=1)) -> None:
-        end = self.now + length
-        while self.now < end:
-            self.now = min(self.now + step, end)
-            self.traffic.step(self.now)
-
-    def open_attempts(self) -> set[str]:
-        """The tasks whose newest attempt has not ended."""
-        rows = self.rows("SELECT task_id, attempt, started_at, status FROM task_attempt")
-        runs = {row[:3] for row in rows if row[3] == RUNNING}
-        return {task for task, *_ in runs - {row[:3] for row in rows if row[3] != RUNNING}}
+from tests.unit.demo_sample import NOW, SMALL, Sample, check_rows
 
 
 class Make(Protocol):
@@ -81,9 +41,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     made: list[Sample] = []
 
     def make(now: datetime, tasks: int = SMALL) -> Sample:
-        path = tmp_path / f"demo-{len(made)}.db"
-        future = build(path, now=now, seed=1, tasks=tasks)
-        made.append(Sample(path, now, Traffic(path, now, future, Random(2))))
+        made.append(Sample.make(tmp_path / f"demo-{len(made)}.db", now, tasks))
         return made[-1]
 
     yield make
@@ -104,53 +62,10 @@ async def hub(make: Make) -> AsyncIterator[Hub]:
         yield hub
 
 
-def check_rows(sample: Sample) -> None:
-    """Assert that all rows have the shapes that Asynq-Hub leaves."""
-    assert sample.rows("PRAGMA foreign_key_check") == []
-    queues = {queue for member in FLEET for queue in member.config.queues()}
-    attempts = {
-        task_id: list(rows)
-        for task_id, rows in groupby(
-            sample.rows(
-                """SELECT task_id, attempt, started_at, status, finished_at, error, duration_ms,
-                worker_name, asynq_task_id, trace_id, span_id FROM task_attempt
-                ORDER BY task_id, id"""
-            ),
-            key=lambda row: row[0],
-        )
-    }
-    for task_id, worker, queue, status, last_attempt, last_error, updated, payload in sample.rows(
-        """SELECT task_id, worker_name, queue, status, last_attempt, last_error, updated_at, payload
-        FROM task"""
-    ):
-        assert re.fullmatch("[0-9a-f]{32}", task_id)
-        assert queue in queues
-        assert queue.startswith(f"{worker}:")
-        json.loads(payload)
-        said = PENDING, 0
-        before: tuple[Any, ...] | None = None
-        for row in attempts.get(task_id, ()):
-            _, attempt, started, outcome, finished, error, *left_out = row
-            assert left_out == [None] * 5
-            if outcome == RUNNING:
-                assert (finished, error) == (None, None)
-                assert before is None or started > before[2]
-            else:
-                assert before is not None
-                assert (attempt, started) == (before[1], before[2])
-                assert started <= finished <= updated
-                assert (error is None) == (outcome == SUCCESS)
-                said = outcome, attempt
-            before = row
-        if status == DEAD:
-            assert last_error
-            assert said[0] == FAIL
-        else:
-            assert (status, last_attempt, last_error) == (*said, None)
-
-
 def test_every_row_is_as_the_hub_leaves_it(sample: Sample) -> None:
     check_rows(sample)
+    errors = "SELECT count(*) FROM task WHERE last_error IS NOT NULL AND status <> ?"
+    assert sample.number(errors, DEAD) == 0
     assert sample.number("SELECT count(*) FROM task") == SMALL
     assert sample.number("SELECT max(created_at) FROM task") <= NOW.timestamp() * 1e6
     assert sample.number("SELECT max(finished_at) FROM task_attempt") <= NOW.timestamp() * 1e6
@@ -201,14 +116,15 @@ def test_oddities_are_there(sample: Sample) -> None:
 
 
 def test_tasks_pass_through_their_states(sample: Sample) -> None:
-    known = {task for (task,) in sample.rows("SELECT task_id FROM task")}
+    task_mark = sample.number("SELECT max(id) FROM task")
+    attempt_mark = sample.number("SELECT max(id) FROM task_attempt")
     seen: dict[str, set[str]] = {}
-    for _ in range(60):
-        sample.pass_time(timedelta(seconds=1), timedelta(milliseconds=100))
-        opened = sample.open_attempts()
-        for task, status in sample.rows("SELECT task_id, status FROM task"):
+    for _ in range(600):
+        sample.pass_time(timedelta(milliseconds=100))
+        opened = sample.open_attempts(attempt_mark)
+        for task, status in sample.rows("SELECT task_id, status FROM task WHERE id > ?", task_mark):
             seen.setdefault(task, set()).add(RUNNING if task in opened else status)
-    fresh = [states for task, states in seen.items() if task not in known]
+    fresh = seen.values()
     assert len(fresh) > 30
     assert any({PENDING, RUNNING, SUCCESS} <= states for states in fresh)
     assert any({PENDING, RUNNING, FAIL} <= states for states in fresh)
@@ -278,12 +194,11 @@ def test_living_workers_send_heartbeats(sample: Sample) -> None:
         return {name: sample.now.timestamp() - beat / 1e6 for name, beat in rows}
 
     before = ages()
-    assert before["ai-worker"] == pytest.approx(70)
     sample.pass_time(timedelta(minutes=10))
     after = ages()
     assert all(after[name] <= 30 for name in ("worker-1", "image-worker", "billing-worker"))
-    assert after["ai-worker"] <= 180
-    assert after["mail-worker"] == pytest.approx(before["mail-worker"] + 600)
+    for silent in ("ai-worker", "mail-worker"):
+        assert after[silent] == pytest.approx(before[silent] + 600)
 
 
 def test_what_a_lock_held_up_happens_later(make: Make) -> None:
