@@ -67,7 +67,7 @@ def test_tasks_attempts_and_workers_are_read(dashboard: Terminal) -> None:
     dashboard.wait_for("at line 2", "12345678901234567890")
 
     dashboard.press("3")
-    dashboard.wait_for("LIVE", "sends no heartbeats")
+    dashboard.wait_for("LIVE", "it was never seen, and tasks wait for it")
     wait_for_row(dashboard, "mailer", "50.0", "at work")
     wait_for_row(dashboard, "○ retired", "quiet")
 
