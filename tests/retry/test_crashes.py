@@ -1,0 +1,99 @@
+"""kill -9 at every stage of a batch, and the resumption: no task lost, none run twice."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from asynqhub_tui.actions.retry.batches import interrupted, list_batches, tidy
+from asynqhub_tui.actions.retry.records import Ending, Kind
+from asynqhub_tui.actions.retry.run import batches_of
+from asynqhub_tui.models import PENDING, SUCCESS
+from asynqhub_tui.repository import NotFound, Refused
+from tests.retry import crashing
+from tests.retry.stage import Stage
+
+ROOT = Path(__file__).parents[2]
+
+IDS = [f"t{index:03}" for index in range(620)]
+"""More than a chunk."""
+
+
+async def crash(stage: Stage, at: str, ids: list[str]) -> str:
+    """Run a retry in a process of its own that is killed at a stage; return the batch's id."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.retry.crashing",
+        stage.engine.backend,
+        stage.engine.dsn,
+        stage.uri,
+        str(stage.journal.path.parent),
+        at,
+        *ids,
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    return output.decode().strip()
+
+
+@pytest.mark.parametrize("working", [False, True], ids=["worker waits", "worker works"])
+@pytest.mark.parametrize("at", crashing.STAGES[1:])
+async def test_a_killed_batch_is_resumed(stage: Stage, at: str, working: bool) -> None:
+    stage.failed(*IDS[::2])
+    stage.failed(*IDS[1::2], state=None)
+    batch_id = await crash(stage, at, IDS)
+    consumed: list[str] = []
+    if working:  # a worker takes tasks before the resumption, and reports some of them
+        consumed = stage.drain()
+        for task_id in consumed[:10]:
+            await stage.report(task_id)
+    now = stage.journal.now()
+    folder = batches_of(stage.journal)
+    assert [one.head.batch for one in await interrupted(folder, stage.hub.info.place, now)] == [
+        batch_id
+    ]
+    end = await stage.resume(batch_id)
+    assert end.ending is Ending.DONE
+    assert dict(end.counts) == {Kind.RESUMED: 310, Kind.ENQUEUED: 310}
+    assert Counter([*consumed, *stage.drain()]) == Counter(IDS)
+    for task_id in consumed[:10]:
+        assert await stage.status(task_id) == SUCCESS
+    for task_id in IDS[::31]:
+        assert await stage.status(task_id) == (SUCCESS if task_id in consumed[:10] else PENDING)
+    assert await interrupted(folder, stage.hub.info.place, now) == []
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+async def test_a_plan_that_nobody_confirmed_is_no_batch(stage: Stage) -> None:
+    stage.failed("a")
+    batch_id = await crash(stage, "planned", ["a"])
+    folder = batches_of(stage.journal)
+    assert await list_batches(folder) == []
+    with pytest.raises(NotFound, match="never confirmed"):
+        await stage.resume(batch_id)
+    now = stage.journal.now()
+    await tidy(folder, now)
+    assert (folder / batch_id).exists()
+    await tidy(folder, now + timedelta(days=2))
+    assert not (folder / batch_id).exists()
+    assert stage.pending() == []
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+async def test_a_batch_is_not_resumed_when_its_claims_may_have_expired(stage: Stage) -> None:
+    stage.failed("a")
+    batch_id = await crash(stage, "confirmed", ["a"])
+    later = stage.journal.now() + timedelta(days=6, minutes=1)
+    stage.journal.now = lambda: later
+    assert await interrupted(batches_of(stage.journal), stage.hub.info.place, later) == []
+    with pytest.raises(Refused, match="too old"):
+        await stage.resume(batch_id)
