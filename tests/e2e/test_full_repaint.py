@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,9 @@ STEPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...]
     ("the dark theme", ("T",), ("/ worker:images",), ()),
 )
 """What is done: its name, the keys, and what is on the screen then, and no longer."""
+
+BLINKING = ("the palette", "a word in the palette")
+"""The palette is Textual's own, with a cursor that blinks; what it leaves behind is compared."""
 
 
 @pytest.fixture
@@ -114,7 +118,8 @@ def test_on_all_screens(lived_in: Hub, start: Start) -> None:
     for what, keys, there, gone in STEPS:
         terminal.press(*keys)
         terminal.wait_for(*there, gone=gone)
-        check(terminal, what)
+        if what not in BLINKING:
+            check(terminal, what)
 
 
 def test_when_rows_change_and_come(lived_in: Hub, start: Start) -> None:
@@ -131,6 +136,10 @@ def test_when_rows_change_and_come(lived_in: Hub, start: Start) -> None:
         check(terminal, f"change {number}")
 
 
+def _footer_is_below(terminal: Terminal) -> bool:
+    return "? keys" in terminal.screen.split("\n")[-1]
+
+
 def test_when_the_window_changes_its_size_while_something_is_painted(
     lived_in: Hub, start: Start
 ) -> None:
@@ -141,10 +150,7 @@ def test_when_the_window_changes_its_size_while_something_is_painted(
         terminal.press("G", "3")
         terminal.resize(columns, lines)
         terminal.press("1", "g", "y", "esc", "j")
-        terminal.wait_until(
-            lambda lines=lines: "? keys" in terminal.screen.split("\n")[lines - 1],
-            "the footer in the last line",
-        )
+        terminal.wait_until(partial(_footer_is_below, terminal), "the footer in the last line")
         check(terminal, f"{columns}x{lines}")
 
 
