@@ -13,6 +13,8 @@ _BEGINNING = re.compile(
     rb'\{(?:"id":"[^"\\\x00-\x1f]*",)?"task_id":"([^"\\\x00-\x1f]+)","payload":'
 )
 
+_NAMES = (b'"task_id"', rb"\u005", rb"\u006", rb"\u007")
+
 
 def queued_task(
     queue: str, asynq_id: str, msg: bytes | None, state: bytes | None, score: bytes | None
@@ -66,7 +68,8 @@ def task_id_of(payload: bytes) -> str | None:
 
 
 def _may_name_again(payload: bytes, start: int) -> bool:
-    return payload.find(b'"task_id"', start) >= 0 or payload.find(rb"\u", start) >= 0
+    """Whether the key may stand there; escaped, it has a letter of ASCII written as \\u00.."""
+    return any(payload.find(name, start) >= 0 for name in _NAMES)
 
 
 def _drop(number: str) -> None:

@@ -15,6 +15,8 @@ from asynqhub_tui.asynq import keys
 from asynqhub_tui.asynq.address import parse
 from asynqhub_tui.asynq.connection import Argument, RedisConnection
 from asynqhub_tui.asynq.inspector import Inspector
+from asynqhub_tui.asynq.inspector_rows import task_id_of
+from asynqhub_tui.asynq.messages import TaskMessage, encode
 from asynqhub_tui.queue import (
     ACTIVE,
     AGGREGATING,
@@ -27,6 +29,7 @@ from asynqhub_tui.queue import (
     QueuedTask,
     envelope,
 )
+from tests.queue.conftest import connected
 from tests.queue.rows import QUEUE, Rows
 
 LATER = datetime.fromtimestamp(2_000_000_000, UTC)
@@ -308,6 +311,63 @@ async def test_large_messages_are_read_a_few_at_a_time(rows: Rows, uri: str) -> 
     await redis.close()
     assert len(search.found) == 5
     assert redis.calls == 1 + 5  # two of them are more than four megabytes
+
+
+LONG = json.dumps("任务 😀 " + "x" * 5_000, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        envelope("hub-1", LONG),
+        envelope("hub-1", f'{{"task_id":"another","text":{LONG}}}'),
+        envelope("hub-1", f'[{LONG},"\\u003c\\u0026"]'),
+        envelope("x" * 400, LONG),
+        envelope("x" * 2_000, LONG),
+        envelope('with "quotes"', LONG),
+        f'{{"id":"a","task_id":"b","payload":{LONG}}}',
+        f'{{"id":"a","task_id":"b","payload":{LONG},"task_id":"c"}}',
+        f'{{"id":"a","task_id":"b","payload":{LONG},"task\\u005fid":"c"}}',
+        f'{{"id":"a","task_id":"b","payload":{LONG},"\\u0074ask_id":"c"}}',
+        f'{{"task_id":"b","payload":{LONG}}}',
+        f'{{"payload":{LONG},"task_id":"c"}}',
+        f'{{"id":"a","task_id":"","payload":{LONG}}}',
+        f'{{"id":"a","payload":{LONG}}}',
+        LONG,
+    ],
+)
+@pytest.mark.parametrize("task_type", ["", QUEUE, "t" * 300])
+async def test_a_long_payload_is_cut_so_that_its_id_stays(
+    inspector: Inspector, rows: Rows, payload: str, task_type: str
+) -> None:
+    fields: dict[str, Any] = {"retried": 2, "error_msg": "boom", "unique_key": "a lock"}
+    asynq_id = rows.put("", RETRY, payload=payload.encode(), type=task_type, **fields)
+    task = await inspector.look(QUEUE, asynq_id)
+    assert task is not None
+    assert task.task_id == task_id_of(payload.encode())
+    assert (task.retried, task.max_retry, task.last_error) == (2, 3, "boom")
+    assert task.timeout == timedelta(seconds=30)
+
+
+async def test_only_the_beginning_of_a_long_payload_travels(rows: Rows, uri: str) -> None:
+    for number in range(20):
+        rows.put("", ARCHIVED, payload=envelope(f"hub-{number:032}", LONG).encode())
+    before = rows.redis.info("stats")["total_net_output_bytes"]
+    async with connected(uri) as connection:
+        assert len((await Inspector(connection).search(QUEUE)).found) == 20
+    after = rows.redis.info("stats")["total_net_output_bytes"]
+    assert after - before < 20 * 1_000
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 30, 100, 1_100, 5_000])
+async def test_a_long_message_that_ends_early_is_no_message(
+    inspector: Inspector, rows: Rows, length: int
+) -> None:
+    message = TaskMessage(type=QUEUE, payload=envelope("hub-1", LONG).encode())
+    rows.put_raw("a", RETRY, encode(message)[:length])
+    rows.put_raw("b", RETRY, encode(message)[:length] + b"\xff" * 1_100)
+    search = await inspector.search(QUEUE)
+    assert (search.found, search.skipped) == ({}, 2)
 
 
 async def test_names_of_queues_may_hold_anything(inspector: Inspector, rows: Rows) -> None:
