@@ -74,7 +74,7 @@ class Broker:
         actor = self._actors[life.worker_name]
         held = fresh(life, actor)
         self.queues[held.queue][held.asynq_id] = held
-        self._line_up(held, life.created + actor.waits())
+        self._follow(held, life.created + actor.waits())
 
     def enqueue(self, held: Held, unique_until: int | None = None) -> None:
         """Enqueue a task, pending or scheduled, that somebody has made; its id is not there yet.
@@ -85,10 +85,7 @@ class Broker:
         if held.unique is not None and unique_until is not None:
             self._locks[held.queue, held.unique] = held.asynq_id, unique_until
         self._mend(held)
-        if held.state == asynq.SCHEDULED:
-            self._await(held)
-        else:
-            self._line_up(held, self._next_poll())
+        self._follow(held, self._next_poll())
 
     def run(self, held: Held) -> None:
         """Move a task to pending that is in retry, scheduled or archived."""
@@ -138,23 +135,24 @@ class Broker:
         if held is None:
             return
         self.queues[held.queue][held.asynq_id] = held
-        if held.state == asynq.PENDING:
-            self._line_up(held, self.now + actor.waits())
-        elif held.state == asynq.RETRY:
-            self._await(held)
-        elif held.run is not None:
+        if held.run is not None:
             self._begin(held, held.run)
+        else:
+            self._follow(held, self.now + actor.waits())
+
+    def _follow(self, held: Held, poll_at: int) -> None:
+        """Let happen what follows from a task's state where no attempt is under way."""
+        if held.state == asynq.PENDING:
+            self._line_up(held, poll_at)
+        elif held.next_at is not None and held.queue in self._server_of:
+            # It is the servers of a queue that bring back what is due in it.
+            self._agenda.add(held.next_at, _Due(held))
 
     def _line_up(self, held: Held, poll_at: int) -> None:
         server = self._server_of.get(held.queue)
         if server is not None:
             server.line_up(held)
             self._agenda.add(poll_at, _Poll(server))
-
-    def _await(self, held: Held) -> None:
-        # It is the servers of a queue that bring back what is due in it.
-        if held.next_at is not None and held.queue in self._server_of:
-            self._agenda.add(held.next_at, _Due(held))
 
     def _poll(self, server: AsynqServer) -> Iterator[Started]:
         held = server.take()
@@ -180,7 +178,7 @@ class Broker:
             self._unlock(held)
         else:
             held.fail(self.now, server.actor.backoff(held.retried))
-            self._await(held)
+            self._follow(held, self.now)
         self._agenda.add(self.now, _Poll(server))
 
     def _unlock(self, held: Held) -> None:

@@ -59,7 +59,13 @@ class Member:
 
 
 def _config(
-    name: str, groups: tuple[str, ...], concurrency: int, *, retries: int = 3, timeout: int = 30
+    name: str,
+    groups: tuple[str, ...],
+    concurrency: int,
+    *,
+    retries: int = 3,
+    timeout: int = 30,
+    delay: int = 0,
 ) -> WorkerConfig:
     return WorkerConfig(
         worker_name=name,
@@ -70,6 +76,7 @@ def _config(
         ),
         default_retry_count=retries,
         default_timeout=timeout,
+        default_delay=delay,
     )
 
 
@@ -89,7 +96,7 @@ AI_WORKER = Member(
     spread=0.8,
     unstable=0.07,
     doomed=0.03,
-    beats=None,
+    beats=None,  # as many workers: that it lives, only its servers and its attempts show
     beat_age=UP_FOR,
 )
 MAIL_WORKER = Member(
@@ -113,7 +120,7 @@ IMAGE_WORKER = Member(
     beat_age=12 * SECOND,
 )
 BILLING_WORKER = Member(
-    config=_config("billing-worker", ("invoice",), 2),
+    config=_config("billing-worker", ("invoice",), 2, delay=30),
     payloads=(catalogue.bill,),
     errors=catalogue.BILLING_ERRORS,
     share=4,

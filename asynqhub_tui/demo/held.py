@@ -51,12 +51,13 @@ class Held:
         """Let it wait for its time."""
         self.state = asynq.SCHEDULED
         self.next_at = at
+        self.pending_since = None
 
     def start(self, run: Run) -> None:
         """Begin an attempt."""
         self.state = asynq.ACTIVE
         self.run = run
-        self.pending_since = None
+        self.pending_since = self.next_at = None
 
     def ends_at(self, run: Run) -> int:
         """Return when an attempt ends, or is given up for having timed out."""
@@ -79,7 +80,7 @@ class Held:
 
 def fresh(life: Life, actor: Actor) -> Held:
     """Return a task as Asynq-Hub enqueues it."""
-    return Held(
+    held = Held(
         task_id=life.task_id,
         asynq_id=str(uuid.uuid5(_NAMESPACE, life.task_id)),
         queue=life.queue,
@@ -88,6 +89,9 @@ def fresh(life: Life, actor: Actor) -> Held:
         outlook=life.outlook,
         pending_since=life.created,
     )
+    if actor.delay:
+        held.schedule(life.created + actor.delay)
+    return held
 
 
 def at_present(life: Life, actor: Actor, now: int) -> Held | None:
@@ -98,6 +102,8 @@ def at_present(life: Life, actor: Actor, now: int) -> Held | None:
     held = fresh(life, actor)
     begun = [run for run in life.runs if run.started <= now]
     if not begun:
+        if held.next_at is not None and held.next_at <= now:
+            held.wait(held.next_at)
         return held
     last = begun[-1]
     held.retried = last.attempt - 1

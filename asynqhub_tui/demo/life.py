@@ -90,6 +90,7 @@ class Actor:
         self.member = member
         self.rng = rng
         self.timeout = member.config.default_timeout * SECOND
+        self.delay = member.config.default_delay * SECOND
         self._longest = int(self.timeout * _MOST_OF_TIMEOUT)
         self._troubled_from = now - member.trouble_for if member.trouble_for else _NEVER
         self._gone_from = now - member.away if member.away else _NEVER
@@ -151,7 +152,7 @@ class Actor:
 
     def _live(self, life: Life) -> None:
         """Let a task make its attempts, one after the other."""
-        at = life.created + self.waits()
+        at = life.created + self.delay + self.waits()
         for number in range(1, self.member.config.max_attempts + 1):
             if at >= self._gone_from:
                 return

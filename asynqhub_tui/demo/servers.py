@@ -37,7 +37,7 @@ class AsynqServer:
         self._waiting[held.queue].append(held)
 
     def take(self) -> Held | None:
-        """Take the next task, of the queue with the greatest weight; None where it has its fill.
+        """Take the next task, of the queue with the greatest weight; None where it takes no more.
 
         (asynq draws the queue by weight; a glance at the screen does not tell.)
         """

@@ -152,7 +152,7 @@ def test_what_runs_comes_to_an_end(sample: Sample) -> None:
     assert created > 1_000
     assert len(sample.open_attempts() - overdue) <= created / 200
     waiting = "SELECT count(*) FROM task WHERE status = 'pending' AND worker_name = ?"
-    assert sample.number(waiting, "billing-worker") == 0
+    assert sample.number(waiting, "image-worker") == 0
     assert sample.number(waiting, "mail-worker") > 20
 
 
