@@ -51,9 +51,9 @@ STEPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...]
     ("the palette", (":",), ("Search for commands", "Pause"), ()),
     ("a word in the palette", tuple("theme"), ("Dark or light theme",), ("Pause",)),
     ("no palette", ("esc",), ("tasks of the last 24 h",), ("Dark or light theme",)),
-    ("the help", ("?",), ("esc or ? closes",), ()),
-    ("the help, further down", ("j", "j", "j"), (), ()),
-    ("no help", ("q",), ("tasks of the last 24 h",), ("closes",)),
+    ("the help", ("?",), ("one row down",), ()),
+    ("the help, further down", ("j",), (), ()),
+    ("no help", ("q",), ("tasks of the last 24 h",), ("one row down",)),
     ("tasks", ("1",), ("/ worker:images",), ()),
     ("the dark theme", ("T",), ("/ worker:images",), ()),
 )
