@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import datetime, timedelta
 
+from asynqhub_tui.asynq.inspector_payloads import task_id_of
 from asynqhub_tui.asynq.messages import TaskMessage, Undecodable, decode, unix_moment
 from asynqhub_tui.queue import ACTIVE, ARCHIVED, RETRY, SCHEDULED, QueuedTask
-
-_BEGINNING = re.compile(
-    rb'\{(?:"id":"[^"\\\x00-\x1f]*",)?"task_id":"([^"\\\x00-\x1f]+)","payload":'
-)
-
-_NAMES = (b'"task_id"', rb"\u005", rb"\u006", rb"\u007")
 
 
 def queued_task(
@@ -46,34 +39,6 @@ def queued_task(
         archived_at=at if word == ARCHIVED else None,
         lease_until=at if word == ACTIVE else None,
     )
-
-
-def task_id_of(payload: bytes) -> str | None:
-    """Return the hub's task id in a payload; None in one that is not the hub's.
-
-    Only the id is read. Where the payload begins as the hub and the SDK write it, and nothing
-    after that can name the id once more, the rest, which may be megabytes, is not parsed.
-    """
-    beginning = _BEGINNING.match(payload)
-    if beginning and not _may_name_again(payload, beginning.end()):
-        return beginning[1].decode(errors="replace")
-    try:
-        # Numbers are dropped: Python refuses some that are valid. Go takes any bytes in a text.
-        text = payload.decode(errors="replace")
-        outer = json.loads(text, parse_int=_drop, parse_float=_drop)
-    except (ValueError, RecursionError):
-        return None
-    task_id = outer.get("task_id") if isinstance(outer, dict) else None
-    return task_id if isinstance(task_id, str) and task_id else None
-
-
-def _may_name_again(payload: bytes, start: int) -> bool:
-    """Whether the key may stand there; escaped, it has a letter of ASCII written as \\u00.."""
-    return any(payload.find(name, start) >= 0 for name in _NAMES)
-
-
-def _drop(number: str) -> None:
-    """Stand in the place of a number."""
 
 
 def _score_moment(score: bytes | None) -> datetime | None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequen
 
 from asynqhub_tui.asynq import keys
 from asynqhub_tui.asynq.connection import RedisConnection
+from asynqhub_tui.asynq.inspector_payloads import CUT
 from asynqhub_tui.asynq.inspector_rows import queued_task
 from asynqhub_tui.queue import (
     ACTIVE,
@@ -52,32 +53,9 @@ Of too many, the first that will run and the last that were archived or complete
 another type than asynq's has -1.
 """
 
-_TASKS = r"""
-local function varint(msg, at)
-  local value, unit, byte = 0, 1
-  repeat
-    byte = string.byte(msg, at) or 0
-    value, unit, at = value + byte % 128 * unit, unit * 128, at + 1
-  until byte < 128
-  return value, at
-end
-local function cut(msg)
-  if #msg < 1024 or string.byte(msg, 1) ~= 10 then return msg end
-  local size, payload = varint(msg, 2)
-  payload = payload + size
-  if string.byte(msg, payload) ~= 18 then return msg end
-  local size, first = varint(msg, payload + 1)
-  local _, last = string.find(msg, '^{"id":"[^"\\%c]*","task_id":"[^"\\%c]+","payload":', first)
-  if not last or last - first > 512 or last >= first + size or #msg + 1 < first + size then
-    return msg
-  end
-  for _, name in ipairs({'"task_id"', '\\u005', '\\u006', '\\u007'}) do
-    if string.find(msg, name, last, true) then return msg end
-  end
-  local short = string.sub(msg, first, last) .. 'null}'
-  local length = string.char(#short % 128 + 128, math.floor(#short / 128))
-  return string.sub(msg, 1, payload) .. length .. short .. string.sub(msg, first + size)
-end
+_TASKS = (
+    CUT
+    + """
 local scores = {retry = KEYS[1], scheduled = KEYS[2], archived = KEYS[3], active = KEYS[4]}
 local bytes, reply = 0, {}
 for at = 3, #ARGV do
@@ -86,18 +64,14 @@ for at = 3, #ARGV do
   bytes = bytes + (msg and #msg or 0)
   if at > 3 and bytes > tonumber(ARGV[1]) then break end
   if scores[state] then score = redis.pcall('ZSCORE', scores[state], ARGV[at]) end
-  table.insert(reply, msg and cut(msg))
+  table.insert(reply, msg and cut(msg, 2 * 8 + 2))
   table.insert(reply, state)
   table.insert(reply, type(score) == 'string' and score)
 end
 return reply
 """
-"""Message, state and score of tasks, as many of the first as fit into a number of bytes.
-
-Payloads can be megabytes, and only the ids in them are of interest. Where the hub's ids stand at
-the beginning of a long one, and nothing after them can name one again (see `task_id_of`), `cut`
-puts null in the place of the rest. Fields 1 and 2 of a message are its type and payload.
-"""
+)
+"""Message, state and score of tasks, as many of the first as fit into a number of bytes."""
 
 _AT_ONCE = 250
 """Ids in one call: some milliseconds of work here, less on the server."""

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from asynqhub_tui.asynq.inspector_rows import task_id_of
+from asynqhub_tui.asynq.inspector_payloads import task_id_of
 from asynqhub_tui.queue import envelope
 
 

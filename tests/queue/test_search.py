@@ -15,7 +15,7 @@ from asynqhub_tui.asynq import keys
 from asynqhub_tui.asynq.address import parse
 from asynqhub_tui.asynq.connection import Argument, RedisConnection
 from asynqhub_tui.asynq.inspector import Inspector
-from asynqhub_tui.asynq.inspector_rows import task_id_of
+from asynqhub_tui.asynq.inspector_payloads import task_id_of
 from asynqhub_tui.asynq.messages import TaskMessage, encode
 from asynqhub_tui.queue import (
     ACTIVE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +30,9 @@ def beat(rows: Rows, server_id: str = "s1", *, left: int = 10, **fields: Any) ->
     rows.redis.zadd(keys.SERVERS, {name: now + left})
 
 
-def work(rows: Rows, asynq_id: str, server_id: str = "s1", *, left: int = 10) -> None:
+def work(
+    rows: Rows, asynq_id: str, server_id: str = "s1", *, left: int = 10, payload: str = "{}"
+) -> None:
     """A server writes down that it works on a task."""
     info = WorkerInfo(
         host="web-1",
@@ -37,7 +40,7 @@ def work(rows: Rows, asynq_id: str, server_id: str = "s1", *, left: int = 10) ->
         server_id=server_id,
         task_id=asynq_id,
         task_type=QUEUE,
-        task_payload=envelope(f"hub-{asynq_id}", "{}").encode(),
+        task_payload=envelope(f"hub-{asynq_id}", payload).encode(),
         queue=QUEUE,
     )
     info.start_time.seconds = STARTED
@@ -75,6 +78,23 @@ async def test_a_server_and_what_it_works_on(inspector: Inspector, rows: Rows) -
             executions=executions,
         )
     ]
+
+
+async def test_only_the_beginning_of_a_long_payload_travels(
+    inspector: Inspector, rows: Rows
+) -> None:
+    beat(rows)
+    work(rows, "short")
+    work(rows, "long", payload=json.dumps("x" * 100_000))
+    work(rows, "odd", payload=json.dumps({"task_id": "y" * 1_000}))
+    before = rows.redis.info("stats")["total_net_output_bytes"]
+    (server,) = await inspector.servers()
+    after = rows.redis.info("stats")["total_net_output_bytes"]
+    assert {one.task_id for one in server.executions} == {"hub-short", "hub-long", "hub-odd"}
+    assert {one.deadline for one in server.executions} == {
+        datetime.fromtimestamp(STARTED + 30, UTC)
+    }
+    assert after - before < 20_000
 
 
 async def test_no_servers(inspector: Inspector) -> None:
