@@ -15,12 +15,17 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from asynqhub_tui import terminal
+from asynqhub_tui.actions.journal import Journal
+from asynqhub_tui.actions.retry.batches import interrupted
+from asynqhub_tui.actions.retry.run import batches_of
 from asynqhub_tui.backends import Target, open_hub
 from asynqhub_tui.driver import TerminalDriver
 from asynqhub_tui.keys import EVERYWHERE, bindings, pressed, shown
+from asynqhub_tui.opening import open_queue
 from asynqhub_tui.repository import Hub, HubError, TaskFilter
 from asynqhub_tui.screens.base import Back, Go, HubScreen
 from asynqhub_tui.screens.help import HelpScreen
+from asynqhub_tui.screens.retry import ResumeScreen
 from asynqhub_tui.screens.task import TaskScreen
 from asynqhub_tui.screens.tasks import TasksScreen
 from asynqhub_tui.screens.workers import WorkersScreen
@@ -134,6 +139,8 @@ class AsynqHubApp(App[None]):
     async def on_unmount(self) -> None:
         """Close the hub."""
         self._typed.stop()
+        if self.session.queue is not None:
+            await self.session.queue.close()
         if self.session.hub is not None:
             await self.session.hub.close()
 
@@ -144,7 +151,24 @@ class AsynqHubApp(App[None]):
             self.failure = error
             self.exit()
             return
+        try:
+            self.session.queue = await open_queue(hub, self.settings)
+        except HubError as error:  # what is only watched needs no queue
+            self.session.queue_trouble = f"{error} {self.settings.redis_source}".strip()
         self.connected(hub)
+        await self._offer_resumption(hub)
+
+    async def _offer_resumption(self, hub: Hub) -> None:
+        """Offer to go on with the newest batch of retries that was interrupted."""
+        if self.session.queue is None or hub.info.read_only:
+            return
+        folder = batches_of(Journal.of(hub.info))
+        try:
+            batches = await interrupted(folder, hub.info.place, self.session.view.now())
+        except HubError:  # a state folder that cannot be read says so when it is needed
+            return
+        if batches:
+            self.push_screen(ResumeScreen(self.session, batches[0]))
 
     def connected(self, hub: Hub) -> None:
         """Begin to work with an open hub."""

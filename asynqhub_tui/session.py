@@ -15,9 +15,9 @@ from asynqhub_tui.view import View
 class Session:
     """The open hub and how it is looked at.
 
-    `hub` and `overview` are None until the connection stands, `queue` also where no address of a
-    Redis is known. `interval` is in seconds.
-    `remapped` maps ids of keys to the user's own keys.
+    `hub` and `overview` are None until the connection stands. So is `queue`, and also where no
+    address of a Redis is known, or none that can be used, as `queue_trouble` then says. `interval`
+    is in seconds. `remapped` maps ids of keys to the user's own keys.
     """
 
     view: View
@@ -27,6 +27,7 @@ class Session:
     remapped: Mapping[str, str] = field(default_factory=dict)
     hub: Hub | None = None
     queue: TaskQueue | None = None
+    queue_trouble: str = ""
     overview: Overview | None = None
 
     def connect(self, hub: Hub, changed: Callable[[], None]) -> None:

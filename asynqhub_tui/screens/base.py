@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -16,11 +16,15 @@ from textual.screen import Screen
 from asynqhub_tui import copying, terminal
 from asynqhub_tui.figures import TimeFormat, clock, span
 from asynqhub_tui.keys import COMMON, Key, bindings
-from asynqhub_tui.models import Task
+from asynqhub_tui.models import FAILED_STATUSES, SUCCESS, Task
+from asynqhub_tui.opening import RETRY_OFF
 from asynqhub_tui.polling import Feed, Poller, PollState
 from asynqhub_tui.repository import HubError
 from asynqhub_tui.screens.key_names import key_name
+from asynqhub_tui.screens.replay import ReplayScreen
+from asynqhub_tui.screens.retry import RetryScreen, Selection
 from asynqhub_tui.session import Session
+from asynqhub_tui.text import one_line
 from asynqhub_tui.widgets.footer import Footer
 from asynqhub_tui.widgets.header import Header, HeaderState
 from asynqhub_tui.widgets.notes import Banner, NoteLine
@@ -28,11 +32,6 @@ from asynqhub_tui.widgets.table import Table
 
 IDLE_TICK = 5.0
 """Seconds after which ages are shown anew when no answer has come meanwhile."""
-
-RETRY_OFF = (
-    "Retry needs the address of the hub's Redis, which this version cannot be given yet;"
-    " nothing was done."
-)
 
 
 class Go(Message):
@@ -315,17 +314,39 @@ class HubScreen(Screen[None]):
         self.show_data()
         self.tell(f"times: {view.times.value}")
 
-    def action_retry(self) -> None:
-        """Say what a retry needs."""
-        self.tell(RETRY_OFF, "warn")
+    def may_write(self) -> bool:
+        """Return whether tasks can be run again here; say why where they cannot."""
+        session = self.session
+        if session.hub is None:
+            self.tell("not connected yet", "warn")
+        elif session.hub.info.read_only:
+            self.tell(f"{one_line(session.hub.info.place)} is open read-only", "warn")
+        elif session.queue is None:
+            self.tell(session.queue_trouble or RETRY_OFF, "warn")
+        else:
+            return True
+        return False
 
-    def action_retry_all(self) -> None:
-        """Say what a retry needs."""
-        self.tell(RETRY_OFF, "warn")
+    def retry(self, selection: Selection, ended: Callable[[frozenset[str]], None]) -> None:
+        """Preview a retry; `ended` is told which tasks are settled, once something was run."""
 
-    def action_replay(self) -> None:
-        """Say what a replay needs."""
-        self.tell(RETRY_OFF, "warn")
+        def closed(settled: frozenset[str] | None) -> None:
+            if settled is not None:
+                ended(settled)
+                self.action_refresh_now()
+
+        if self.may_write():
+            self.app.push_screen(RetryScreen(self.session, selection), closed)
+
+    def replay(self, task: Task) -> None:
+        """Ask whether a task is to be replayed, where it has succeeded."""
+        if task.status in FAILED_STATUSES:
+            retry = key_name(self.session, "tasks.retry")
+            self.tell(f"this task has failed: {retry} retries it", "warn")
+        elif task.status != SUCCESS:
+            self.tell("this task has not succeeded yet", "warn")
+        elif self.may_write():
+            self.app.push_screen(ReplayScreen(self.session, task.task_id))
 
     async def copy_task(self, task: Task, what: str) -> None:
         """Copy what was chosen of a task."""

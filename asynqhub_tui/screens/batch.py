@@ -25,7 +25,7 @@ from asynqhub_tui.repository import Hub, HubError
 from asynqhub_tui.session import Session
 from asynqhub_tui.widgets.canvas import Ends, Line, Piece
 from asynqhub_tui.widgets.deletion import sentence
-from asynqhub_tui.widgets.field import Field
+from asynqhub_tui.widgets.field import NumberField
 from asynqhub_tui.widgets.outcome_table import OutcomeTable
 from asynqhub_tui.widgets.retry_words import progress_bar, report_lines
 from asynqhub_tui.widgets.scroll_text import ScrollText
@@ -108,9 +108,7 @@ class BatchScreen(Screen[frozenset[str] | None]):
         yield OutcomeTable(id="outcomes")
         yield ScrollText(id="retry-question", keys="")
         yield Ends(id="retry-bar")
-        field = Field("retry-input")
-        field.restrict = r"[0-9]*"
-        yield field
+        yield NumberField("retry-input")
 
     def on_mount(self) -> None:
         """Show what there is."""
@@ -149,7 +147,7 @@ class BatchScreen(Screen[frozenset[str] | None]):
     def begin(self, work: AsyncGenerator[Progress, None], folder: Path) -> None:
         """Run a batch, whose folder this is."""
         self.stage = Stage.RUNNING
-        self.query_one(Field).display = False
+        self.query_one(NumberField).display = False
         self.set_focus(None)
         self._work = self.run_worker(self._follow(work, folder))
         self.show()
@@ -192,7 +190,7 @@ class BatchScreen(Screen[frozenset[str] | None]):
         """Say why it cannot go on."""
         self._trouble = str(error)
         self.stage = Stage.TROUBLE
-        self.query_one(Field).display = False
+        self.query_one(NumberField).display = False
         self.set_focus(None)
         self.show()
 
@@ -295,7 +293,7 @@ class BatchScreen(Screen[frozenset[str] | None]):
         self.query_one(OutcomeTable).display = self.listing
         text = self.query_one("#retry", ScrollText)
         lines = [self._head(width)] if self.listing else self._text(width)
-        below = len(asked) + bar.display + self.query_one(Field).display
+        below = len(asked) + bar.display + self.query_one(NumberField).display
         room = max(self.app.size.height - below, 1)
         if len(lines) > room:
             lines = [line for line in lines if line.pieces]

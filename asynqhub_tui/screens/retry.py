@@ -22,7 +22,7 @@ from asynqhub_tui.session import Session
 from asynqhub_tui.text import one_line
 from asynqhub_tui.widgets.canvas import Line, Piece
 from asynqhub_tui.widgets.deletion import sentence
-from asynqhub_tui.widgets.field import Field
+from asynqhub_tui.widgets.field import NumberField
 from asynqhub_tui.widgets.retry_words import preview_lines
 
 RATES = (None, 1000.0, 500.0, 200.0, 100.0, 50.0, 20.0, 10.0, 5.0, 1.0)
@@ -67,7 +67,7 @@ class RetryScreen(BatchScreen):
     def _replan(self) -> None:
         self.stage = Stage.READING
         self._read = 0
-        self.query_one(Field).display = False
+        self.query_one(NumberField).display = False
         self.set_focus(None)
         self.run_worker(self._prepare(), group="plan", exclusive=True)
         self.show()
@@ -89,7 +89,7 @@ class RetryScreen(BatchScreen):
             return
         self.stage = Stage.ASKING
         if self._plan.preview.included > BY_KEY:
-            field = self.query_one(Field)
+            field = self.query_one(NumberField)
             field.value = ""
             field.display = True
             self.set_focus(field)
@@ -135,7 +135,7 @@ class RetryScreen(BatchScreen):
         if included <= BY_KEY:
             what = "it" if included == 1 else f"these {included}"
             return [Piece("y", "key"), Piece(f" retries {what}", "strong")]
-        if self.query_one(Field).value == str(included):
+        if self.query_one(NumberField).value == str(included):
             return [Piece("Enter to retry them", "fail")]
         return [Piece(f"Type {included} to retry them", "strong")]
 

@@ -11,12 +11,14 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from asynqhub_tui import copying
+from asynqhub_tui.actions.retry.planning import refs_of
 from asynqhub_tui.keys import TASK, bindings
-from asynqhub_tui.models import FAILED_STATUSES, SUCCESS, Attempt, Task, last_failed
+from asynqhub_tui.models import Attempt, Task, last_failed
 from asynqhub_tui.polling import Feed
 from asynqhub_tui.repository import NotFound
 from asynqhub_tui.screens.base import HubScreen
 from asynqhub_tui.screens.key_names import key_name
+from asynqhub_tui.screens.retry import Selection
 from asynqhub_tui.session import Session
 from asynqhub_tui.text import fit_ends, one_line
 from asynqhub_tui.widgets.attempts import AttemptsTable, error_title
@@ -258,16 +260,18 @@ class TaskScreen(HubScreen):
         else:
             self.payload.fold()
 
+    def action_retry(self) -> None:
+        """Preview a retry of this task."""
+        if self._task_id is None:
+            return
+        task_id, now = self._task_id, self.session.view.now
+        selection = Selection(task_id, lambda hub: refs_of(hub, [task_id], now()))
+        self.retry(selection, lambda _: None)
+
     def action_replay(self) -> None:
-        """Only what has succeeded is replayed; what has failed is retried."""
-        if self._row is not None and self._row.status in FAILED_STATUSES:
-            retry, replay = self._key("task.retry"), self._key("task.replay")
-            words = f"this task has failed: {retry} retries it; {replay} copies succeeded tasks"
-            self.tell(words, "warn")
-        elif self._row is not None and self._row.status != SUCCESS:
-            self.tell("this task has not succeeded yet", "warn")
-        else:
-            super().action_replay()
+        """Ask whether this task is to be replayed as a copy."""
+        if self._row is not None:
+            self.replay(self._row)
 
     def _key(self, id: str) -> str:
         return key_name(self.session, id)

@@ -13,6 +13,7 @@ from textual.containers import Horizontal
 from textual.worker import Worker
 
 from asynqhub_tui import copying, figures, query
+from asynqhub_tui.actions.retry.planning import MOST_TASKS, failed_only, refs_of
 from asynqhub_tui.keys import TASKS, bindings
 from asynqhub_tui.models import (
     DEAD,
@@ -28,6 +29,7 @@ from asynqhub_tui.polling import Feed
 from asynqhub_tui.repository import HubError, NotFound, TaskFilter
 from asynqhub_tui.screens.base import Go, HubScreen
 from asynqhub_tui.screens.key_names import key_name
+from asynqhub_tui.screens.retry import Selection
 from asynqhub_tui.screens.task_list import TaskList
 from asynqhub_tui.session import Session
 from asynqhub_tui.widgets.canvas import Piece
@@ -56,8 +58,6 @@ DETAIL_DELAY = 0.2
 
 COUNT_EVERY = 10.0
 """Seconds between two countings of what the filter finds."""
-
-MOST_MARKS = 1_000_000
 
 
 class TasksScreen(HubScreen):
@@ -274,7 +274,7 @@ class TasksScreen(HubScreen):
     async def _mark_all(self, filter: TaskFilter) -> None:
         marks = self.table.marks
         try:
-            async for refs in self.session.connected_hub.tasks.task_refs(filter, limit=MOST_MARKS):
+            async for refs in self.session.connected_hub.tasks.task_refs(filter, limit=MOST_TASKS):
                 marks.update(dict.fromkeys(ref.task_id for ref in refs))
                 stop = self._key("tasks.unmark")
                 self.tell(f"marking all that match: {len(marks):,}   {stop} stops")
@@ -301,6 +301,34 @@ class TasksScreen(HubScreen):
             )
             standing = [Piece(f"{marks:,} marked", "accent"), Piece(words, "dim")]
         self.query_one(NoteLine).stand(standing)
+
+    def action_retry(self) -> None:
+        """Preview a retry of the marked tasks, or of the one under the cursor."""
+        task, now = self.table.current, self.session.view.now
+        ids = list(self.table.marks) or ([task.task_id] if task else [])
+        if ids:
+            words = f"{len(ids):,} marked tasks" if self.table.marks else ids[0]
+            self.retry(Selection(words, lambda hub: refs_of(hub, ids, now())), self._settled)
+
+    def action_retry_all(self) -> None:
+        """Preview a retry of all that match the filter."""
+        filter = failed_only(self.filter)
+        words = f"all that match {query.render(filter)}"
+        self.retry(
+            Selection(words, lambda hub: hub.tasks.task_refs(filter, limit=MOST_TASKS)),
+            self._settled,
+        )
+
+    def _settled(self, task_ids: frozenset[str]) -> None:
+        """Leave marked what failed or was not reached."""
+        for task_id in [one for one in self.table.marks if one in task_ids]:
+            del self.table.marks[task_id]
+        self.show_data()
+
+    def action_replay(self) -> None:
+        """Ask whether the task under the cursor is to be replayed as a copy."""
+        if self.table.current is not None:
+            self.replay(self.table.current)
 
     def action_open(self) -> None:
         """Open the task under the cursor."""

@@ -27,3 +27,15 @@ class Field(Input):
         # Textual paints the value as it is: what was pasted, or came from a row, must stay inert.
         # Character by character, so that the cursor stands where it should.
         return Text("".join(map(one_line, self.value)), no_wrap=True, overflow="ignore", end="")
+
+
+class NumberField(Field):
+    """A field for a number; what is no digit keeps its meaning as a key."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id)
+        self.restrict = r"[0-9]*"
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Return whether a key is one to type here."""
+        return character is not None and character.isdecimal()

@@ -20,7 +20,8 @@ _MOST_KINDS = 1_000
 
 _MOST_LENGTH = 120
 
-_VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-fA-F]{8,}(?:-[0-9a-fA-F]{4,})*\b|\d+")
+_VARYING = re.compile(r"\b\w*\d\w*\b(?:[-.:]\w*\d\w*\b)*")
+"""Words with a digit in them, and chains of such: ids, addresses, times."""
 
 
 def kind_of(error: str) -> str:
