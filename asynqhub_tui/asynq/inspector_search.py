@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from asynqhub_tui.asynq import keys
 from asynqhub_tui.asynq.connection import RedisConnection
@@ -96,7 +96,9 @@ async def search(
     skipped = sum(total < 0 for total, _ in held.values())
     found: dict[str, QueuedTask] = {}
     for state, (_, ids) in held.items():
-        async for tasks in _read(redis, queue, ids):
+        while ids:
+            tasks = await _first_tasks(redis, queue, ids)
+            ids = ids[len(tasks) :]
             for task in tasks:
                 if task is None or task.task_id is None:
                     skipped += 1
@@ -111,9 +113,8 @@ async def search(
 
 async def look(redis: RedisConnection, queue: str, asynq_id: str) -> QueuedTask | None:
     """Return one task by asynq's id; None where the queue has no such task."""
-    async for (task,) in _read(redis, queue, [asynq_id.encode()]):
-        return task
-    return None
+    (task,) = await _first_tasks(redis, queue, [asynq_id.encode()])
+    return task
 
 
 def _settled(found: Mapping[str, QueuedTask], wanted: set[str], state: str) -> bool:
@@ -140,21 +141,17 @@ async def _ids(
     return {state: (total, ids) for state, (total, ids) in zip(STATES, reply, strict=True)}
 
 
-async def _read(
+async def _first_tasks(
     redis: RedisConnection, queue: str, ids: Sequence[bytes]
-) -> AsyncIterator[Iterator[QueuedTask | None]]:
-    """Yield the tasks with these ids of asynq, chunk by chunk; None for one that is not there."""
+) -> list[QueuedTask | None]:
+    """Return the tasks with the first of these ids of asynq; None for one that is not there."""
     names = [keys.collection(queue, state) for state in (RETRY, SCHEDULED, ARCHIVED)]
     names.append(keys.lease(queue))
-    start = 0
-    while start < len(ids):
-        chunk = ids[start : start + _AT_ONCE]
-        reply = await redis.call(
-            "EVAL", _TASKS, len(names), *names, _BYTES, keys.task(queue, ""), *chunk
+    ids = ids[:_AT_ONCE]
+    reply = await redis.call("EVAL", _TASKS, len(names), *names, _BYTES, keys.task(queue, ""), *ids)
+    return [
+        queued_task(queue, asynq_id.decode(errors="replace"), msg, state, score)
+        for asynq_id, msg, state, score in zip(
+            ids, reply[0::3], reply[1::3], reply[2::3], strict=False
         )
-        rows = list(zip(chunk, reply[0::3], reply[1::3], reply[2::3], strict=False))
-        yield (
-            queued_task(queue, asynq_id.decode(errors="replace"), msg, state, score)
-            for asynq_id, msg, state, score in rows
-        )
-        start += len(rows)
+    ]
