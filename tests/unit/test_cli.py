@@ -18,7 +18,10 @@ from asynqhub_tui.models import Window
 from asynqhub_tui.repository import HOURS, Order, Unavailable
 from asynqhub_tui.settings import THEMES, Settings
 
-HEAVY = ("textual", "rich", "pydantic", "psycopg", "aiosqlite", "sqlite3", "asynqhub_tui.backends")
+HEAVY = (
+    *("textual", "rich", "pydantic", "asynqhub_tui.backends"),
+    *("psycopg", "aiosqlite", "sqlite3", "redis", "google.protobuf"),
+)
 
 
 def loaded_after(code: str) -> set[str]:
@@ -39,7 +42,12 @@ def test_a_command_loads_no_screen_and_no_other_driver(tmp_path: Path) -> None:
     code = f"from asynqhub_tui import cli; cli.run(['tasks', '--dsn', '{tmp_path}/no.db'])"
     loaded = loaded_after(code)
     assert "asynqhub_tui.backends" in loaded
-    assert not loaded & {"textual", "psycopg"}
+    assert not loaded & {"textual", "psycopg", "redis", "google.protobuf"}
+
+
+def test_the_queue_loads_its_driver_when_it_is_opened() -> None:
+    loaded = loaded_after("import asynqhub_tui.asynq, asynqhub_tui.queue")
+    assert not loaded & {"textual", "redis", "google.protobuf"}
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
