@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from asynqhub_tui.asynq import keys
 from asynqhub_tui.asynq.connection import RedisConnection
+from asynqhub_tui.asynq.inspector_lua import ATTEMPT
 from asynqhub_tui.queue import (
     ACTIVE,
     ARCHIVED,
@@ -17,9 +18,11 @@ from asynqhub_tui.queue import (
     QueueDepth,
 )
 
-_DEPTHS = """
+_DEPTHS = (
+    ATTEMPT
+    + """
 local function number(command, ...)
-  local reply = redis.pcall(command, ...)
+  local reply = attempt(command, ...)
   return type(reply) ~= 'table' and tonumber(reply) or 0
 end
 local reply = {redis.call('TIME')}
@@ -27,14 +30,14 @@ for q = 1, #ARGV, 2 do
   local first = (q - 1) / 2 * 11
   local key = function(n) return KEYS[first + n] end
   local aggregating = 0
-  for _, name in ipairs(redis.pcall('SMEMBERS', key(7))) do
+  for _, name in ipairs(attempt('SMEMBERS', key(7))) do
     aggregating = aggregating + number('ZCARD', ARGV[q + 1] .. name)
   end
-  for _, set in ipairs(redis.pcall('ZRANGE', key(8), 0, -1)) do
+  for _, set in ipairs(attempt('ZRANGE', key(8), 0, -1)) do
     aggregating = aggregating + number('ZCARD', set)
   end
-  local oldest = redis.pcall('LINDEX', key(2), -1)
-  local since = type(oldest) == 'string' and redis.pcall('HGET', ARGV[q] .. oldest, 'pending_since')
+  local oldest = attempt('LINDEX', key(2), -1)
+  local since = type(oldest) == 'string' and attempt('HGET', ARGV[q] .. oldest, 'pending_since')
   table.insert(reply, {
     number('LLEN', key(1)), number('LLEN', key(2)), number('ZCARD', key(3)),
     number('ZCARD', key(4)), number('ZCARD', key(5)), number('ZCARD', key(6)), aggregating,
@@ -43,6 +46,7 @@ for q = 1, #ARGV, 2 do
 end
 return reply
 """
+)
 
 _AT_ONCE = 100
 """Queues in one call: a millisecond of the server's time."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from asynqhub_tui.asynq import keys
 from asynqhub_tui.asynq.connection import RedisConnection
+from asynqhub_tui.asynq.inspector_lua import ATTEMPT
 from asynqhub_tui.asynq.inspector_payloads import CUT
 from asynqhub_tui.asynq.inspector_rows import queued_task
 from asynqhub_tui.queue import (
@@ -20,16 +21,18 @@ from asynqhub_tui.queue import (
     Search,
 )
 
-_IDS = """
+_IDS = (
+    ATTEMPT
+    + """
 local bound = tonumber(ARGV[1])
 local function part(size, range, key, first, last)
-  local total = redis.pcall(size, key)
+  local total = attempt(size, key)
   if type(total) ~= 'number' then return {-1, {}} end
-  return {total, redis.call(range, key, first, last)}
+  return {total, attempt(range, key, first, last)}
 end
 local sets = {}
-for _, name in ipairs(redis.pcall('SMEMBERS', KEYS[7])) do table.insert(sets, ARGV[2] .. name) end
-for _, key in ipairs(redis.pcall('ZRANGE', KEYS[8], 0, -1)) do table.insert(sets, key) end
+for _, name in ipairs(attempt('SMEMBERS', KEYS[7])) do table.insert(sets, ARGV[2] .. name) end
+for _, key in ipairs(attempt('ZRANGE', KEYS[8], 0, -1)) do table.insert(sets, key) end
 local waiting, total = {}, 0
 for _, key in ipairs(sets) do
   local held = part('ZCARD', 'ZRANGE', key, 0, bound - 1)
@@ -47,6 +50,7 @@ return {
   part('ZCARD', 'ZREVRANGE', KEYS[5], 0, bound - 1),
   part('ZCARD', 'ZREVRANGE', KEYS[6], 0, bound - 1)}
 """
+)
 """The ids in every state at one moment, with how many there are: in the order of STATES.
 
 Of too many, the first that will run and the last that were archived or completed. A key of
@@ -54,16 +58,17 @@ another type than asynq's has -1.
 """
 
 _TASKS = (
-    CUT
+    ATTEMPT
+    + CUT
     + """
 local scores = {retry = KEYS[1], scheduled = KEYS[2], archived = KEYS[3], active = KEYS[4]}
 local bytes, reply = 0, {}
 for at = 3, #ARGV do
-  local fields = redis.pcall('HMGET', ARGV[2] .. ARGV[at], 'msg', 'state')
+  local fields = attempt('HMGET', ARGV[2] .. ARGV[at], 'msg', 'state')
   local msg, state, score = fields[1] or false, fields[2] or false, false
   bytes = bytes + (msg and #msg or 0)
   if at > 3 and bytes > tonumber(ARGV[1]) then break end
-  if scores[state] then score = redis.pcall('ZSCORE', scores[state], ARGV[at]) end
+  if scores[state] then score = attempt('ZSCORE', scores[state], ARGV[at]) end
   table.insert(reply, msg and cut(msg, 2 * 8 + 2))
   table.insert(reply, state)
   table.insert(reply, type(score) == 'string' and score)

@@ -9,23 +9,25 @@ from google.protobuf.message import Message
 
 from asynqhub_tui.asynq import keys
 from asynqhub_tui.asynq.connection import RedisConnection
+from asynqhub_tui.asynq.inspector_lua import ATTEMPT
 from asynqhub_tui.asynq.inspector_payloads import CUT, task_id_of
 from asynqhub_tui.asynq.messages import ServerInfo, Undecodable, WorkerInfo, decode, moment
 from asynqhub_tui.queue import Execution, Server
 
 _SERVERS = (
-    CUT
+    ATTEMPT
+    + CUT
     + """
 local now, infos, work = redis.call('TIME')[1], {}, {}
 local function live(index)
   return redis.call('ZREVRANGEBYSCORE', index, '+inf', now, 'LIMIT', 0, ARGV[1])
 end
 for _, key in ipairs(live(KEYS[1])) do
-  local info = redis.pcall('GET', key)
+  local info = attempt('GET', key)
   if type(info) == 'string' then table.insert(infos, info) end
 end
 for _, key in ipairs(live(KEYS[2])) do
-  for _, one in ipairs(redis.pcall('HVALS', key)) do
+  for _, one in ipairs(attempt('HVALS', key)) do
     table.insert(work, cut(one, 6 * 8 + 2))
   end
 end
