@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from asynqhub_tui.actions.retry import run as retrying
 from asynqhub_tui.actions.retry.batches import interrupted, list_batches, tidy
 from asynqhub_tui.actions.retry.records import Ending, Kind
 from asynqhub_tui.actions.retry.run import batches_of
@@ -97,3 +98,22 @@ async def test_a_batch_is_not_resumed_when_its_claims_may_have_expired(stage: St
     assert await interrupted(batches_of(stage.journal), stage.hub.info.place, later) == []
     with pytest.raises(Refused, match="too old"):
         await stage.resume(batch_id)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+async def test_a_batch_that_was_stopped_and_then_killed_was_interrupted(stage: Stage) -> None:
+    stage.failed(*IDS)
+    plan = await stage.prepare(*IDS)
+    stop = asyncio.Event()
+    stop.set()
+    assert (await stage.run(plan, stop=stop)).ending is Ending.CANCELLED
+    folder, place = batches_of(stage.journal), stage.hub.info.place
+    assert await interrupted(folder, place, stage.journal.now()) == []
+    work = retrying.resume(
+        stage.hub, stage.queue, plan.batch.id, stage.journal, stop=asyncio.Event()
+    )
+    await anext(work)
+    await work.aclose()
+    assert len(await interrupted(folder, place, stage.journal.now())) == 1
+    assert (await stage.resume(plan.batch.id)).ending is Ending.DONE
+    assert Counter(stage.drain()) == Counter(IDS)

@@ -134,6 +134,11 @@ class Batch:
         path = self.folder / "end.json"
         await on_disk(path, disk.write_whole, path, end.model_dump_json(indent=2))
 
+    async def reopen(self) -> None:
+        """Forget how it ended: it goes on, and may be interrupted again."""
+        path = self.folder / "end.json"
+        await on_disk(path, path.unlink, missing_ok=True)
+
     async def discard(self) -> None:
         """Remove a plan that nobody has confirmed, and let go of it."""
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)

@@ -143,6 +143,7 @@ async def resume(
                 f"The batch {batch_id} is too old: a task of it may have been retried since.",
                 hint="Choose the tasks anew.",
             )
+        await batch.reopen()
         work = _journalled(hub, queue, batch, head, journal, stop, pauses, "resume_retry")
         async with aclosing(work):
             async for progress in work:
