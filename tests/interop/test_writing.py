@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from dataclasses import replace
@@ -9,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from asynqhub_tui.asynq import open_queue
 from asynqhub_tui.models import TaskRef
 from asynqhub_tui.queue import (
     ARCHIVED,
@@ -136,6 +139,26 @@ async def test_tasks_that_asynq_holds_run_in_place(asynq: Asynq, queue: TaskQueu
         "scheduled": (found["scheduled"].asynq_id, '{"n":3}', 0, 4, 90),
     }
     assert (await queue.search(QUEUE)).found == {}
+
+
+async def test_two_who_press_at_once_run_each_task_once(
+    asynq: Asynq, queue: TaskQueue, uri: str
+) -> None:
+    values = {"queue": QUEUE, "timeout": 30, "max_retry": 0, "payload": {}}
+    await asynq.enqueue(*({"task_id": f"hub-{number}", **values} for number in range(200)))
+    async with asynq.worker({QUEUE: 1}, then="fail") as worker:
+        await worker.attempts(200)
+    found = (await queue.search(QUEUE)).found
+    assert {task.state for task in found.values()} == {ARCHIVED}
+    moves = [Move(version(task_id), task.asynq_id) for task_id, task in found.items()]
+    async with asynq.worker({QUEUE: 1}) as worker, await open_queue(SecretStr(uri)) as other:
+        first, second = await asyncio.gather(
+            queue.run(moves, "batch"), other.run(moves[::-1], "another batch")
+        )
+        attempts = await worker.attempts(200)
+    assert Counter(one["task_id"] for one in attempts) == Counter(list(found))
+    for one, same in zip(first, reversed(second), strict=True):
+        assert {one.result, same.result} == {Result.DONE, Result.CLAIMED}
 
 
 async def test_our_message_that_fails_is_retried_and_archived_by_asynq(
