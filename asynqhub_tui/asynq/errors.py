@@ -18,7 +18,6 @@ _RETRYING = "Try again in a moment."
 _CHECK_ADDRESS = "Check host and port in the Redis address, and the network."
 _CHECK_PASSWORD = "Check the password in the Redis address."
 
-
 _NO_WRITES = {
     "ASK": "This Redis is a node of a cluster, and another node has the queue.",
     "BUSY": "Redis is busy with somebody's script.",
@@ -66,6 +65,8 @@ def failure(error: Exception, place: str) -> HubError:
             )
         case redis.ClusterDownError() | redis.TryAgainError():
             return Unavailable(f"{place} cannot serve now: {said}.", hint=_RETRYING)
+        case redis.ResponseError() if said.startswith("BUSY"):
+            return Unavailable(f"{place} is busy with somebody's script.", hint=_RETRYING)
         case redis.ResponseError() if "DB index" in said:
             return Refused(
                 f"{place} has no such database: {said}.",

@@ -7,8 +7,10 @@ from redis import Redis
 
 from asynqhub_tui.asynq.client import Client
 from asynqhub_tui.queue import Answer, Result
+from asynqhub_tui.repository import Unavailable
 from tests.queue.builders import dump, hold, make_message, make_move, make_ref
 from tests.queue.conftest import connected
+from tests.servers import free_port
 from tests.valkey import ValkeyServer
 
 _MOVES = [make_move(make_ref(f"t-{n}"), f"a-{n}") for n in range(3)]
@@ -71,6 +73,23 @@ async def test_a_server_that_cannot_save() -> None:
         assert answers == [Answer(Result.REFUSED, why)] * 3
 
 
+async def test_a_server_that_is_busy_with_a_script(own_server: ValkeyServer) -> None:
+    with own_server.client() as redis:
+        redis.config_set("busy-reply-threshold", "1")
+        busy = redis.connection_pool.get_connection()
+        busy.send_command("EVAL", "while true do end", 0)
+        async with connected(own_server.uri()) as connection:
+            client = Client(connection)
+            refused = [Answer(Result.REFUSED, "Redis is busy with somebody's script.")] * 3
+            assert await client.run(_MOVES, "batch") == refused
+            assert await client.enqueue(_MESSAGES, "batch") == refused
+            with pytest.raises(Unavailable, match="is busy with somebody's script"):
+                await client.claims([move.ref for move in _MOVES])
+            redis.script_kill()
+            assert await client.run(_MOVES, "batch") == [Answer(Result.GONE)] * 3
+        busy.disconnect()
+
+
 async def test_a_replica(own_server: ValkeyServer) -> None:
     with ValkeyServer("--replicaof", f"127.0.0.1 {own_server.port}") as replica:
         with own_server.client() as redis:
@@ -101,3 +120,26 @@ async def test_a_user_who_may_not_write(own_server: ValkeyServer, rule: str) -> 
         redis.execute_command("ACL", "SETUSER", "default", "+@all", "~*")
         assert answers == [Answer(Result.REFUSED, "Redis does not let this user write here.")] * 6
         assert dump(redis, claims=True) == before
+
+
+async def test_a_node_of_a_cluster_serves_what_lies_in_its_slots() -> None:
+    message = make_message(make_ref("t-3"), "b-3", unique_seconds=60)
+    cluster = ("--cluster-enabled", "yes", "--cluster-port", f"{free_port()}", "--databases", "1")
+    with ValkeyServer(*cluster) as server:
+        async with connected(server.uri()) as connection:
+            client = Client(connection)
+            down = Answer(Result.REFUSED, "The Redis Cluster is down.")
+            assert await client.run(_MOVES, "batch") == [down] * 3
+            assert await client.enqueue(_MESSAGES, "batch") == [down] * 3
+            with pytest.raises(Unavailable):
+                await client.claims([message.ref])
+
+            with server.client() as redis:
+                redis.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)
+                while b"cluster_state:ok" not in redis.execute_command("CLUSTER", "INFO"):
+                    pass
+                hold(redis, "archived", "a-0", "a-1", "a-2")
+            # Here a command whose keys lie in several slots is an error.
+            assert await client.run(_MOVES, "batch") == [Answer(Result.DONE)] * 3
+            assert await client.enqueue([message], "batch") == [Answer(Result.DONE)]
+            assert await client.claims([message.ref]) == ["batch"]
