@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from asynqhub_tui.asynq.client import Client
 from asynqhub_tui.queue import Answer, Result
@@ -73,11 +74,21 @@ async def test_a_server_that_cannot_save() -> None:
         assert answers == [Answer(Result.REFUSED, why)] * 3
 
 
+def _is_busy(redis: Redis) -> bool:
+    try:
+        redis.ping()
+    except ResponseError:
+        return True
+    return False
+
+
 async def test_a_server_that_is_busy_with_a_script(own_server: ValkeyServer) -> None:
     with own_server.client() as redis:
         redis.config_set("busy-reply-threshold", "1")
         busy = redis.connection_pool.get_connection()
         busy.send_command("EVAL", "while true do end", 0)
+        while not _is_busy(redis):
+            pass
         async with connected(own_server.uri()) as connection:
             client = Client(connection)
             refused = [Answer(Result.REFUSED, "Redis is busy with somebody's script.")] * 3
@@ -86,6 +97,8 @@ async def test_a_server_that_is_busy_with_a_script(own_server: ValkeyServer) -> 
             with pytest.raises(Unavailable, match="is busy with somebody's script"):
                 await client.claims([move.ref for move in _MOVES])
             redis.script_kill()
+            while _is_busy(redis):
+                pass
             assert await client.run(_MOVES, "batch") == [Answer(Result.GONE)] * 3
         busy.disconnect()
 
