@@ -31,6 +31,7 @@ from asynqhub_tui.repository import Hub
 from tests.contract.builders import QUEUE, THEN, make_attempt, make_task
 from tests.contract.engines import Engine
 from tests.queue.rows import Rows
+from tests.servers import PostgresServer
 from tests.valkey import ValkeyServer
 
 NO_PAUSES = (0.0,) * 3
@@ -50,6 +51,7 @@ class Stage:
         self.rows = Rows(redis)
         self.journal = Journal(hub.info, folder / "state", {})
         self.queue: TaskQueue
+        self.database: PostgresServer
 
     @classmethod
     @asynccontextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,14 +18,17 @@ from asynqhub_tui.actions.retry.execution import Progress
 from asynqhub_tui.actions.retry.records import Ending, Kind
 from asynqhub_tui.models import PENDING, TaskRef
 from asynqhub_tui.queue import Answer, Move
-from asynqhub_tui.repository import NotFound, Refused, Unavailable
+from asynqhub_tui.repository import NotFound, Refused
+from tests.contract.builders import make_worker
+from tests.contract.engines import Postgres
 from tests.retry.stage import Stage, ending
+from tests.servers import PostgresServer
+from tests.valkey import ValkeyServer
 
 IDS = [f"t{index:04}" for index in range(1_100)]
 """More than two chunks."""
 
 on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-on_postgres = pytest.mark.parametrize("engine", ["postgres"], indirect=True)
 
 
 def mixed(stage: Stage) -> None:
@@ -45,20 +50,58 @@ async def followed(
     return seen
 
 
+class Wakes(tuple[float, ...]):
+    """Pauses of no length, in each of which something is done."""
+
+    wake: Callable[[], object]
+
+    def __new__(cls, wake: Callable[[], object], times: int) -> Wakes:
+        made = super().__new__(cls, (0.0,) * times)
+        made.wake = wake
+        return made
+
+    def __iter__(self) -> Iterator[float]:
+        for pause in super().__iter__():
+            self.wake()
+            yield pause
+
+
+@pytest.fixture
+async def own_database(valkey_server: ValkeyServer, tmp_path: Path) -> AsyncIterator[Stage]:
+    """The installation on a PostgreSQL of the test's own, to stop."""
+    with PostgresServer() as server:
+        engine = Postgres(server.create_database())
+        engine.load([make_worker()])
+        async with Stage.open(engine, valkey_server, valkey_server.fresh(), tmp_path) as stage:
+            stage.database = server
+            yield stage
+
+
+def stopped_before_the_second_mark(stage: Stage) -> None:
+    """Stop the database when the queue has the second chunk and the rows do not know it."""
+    mark = stage.hub.tasks.mark_pending
+    calls = itertools.count()
+
+    async def late(refs: Sequence[TaskRef]) -> frozenset[str]:
+        if next(calls) == 1:
+            await asyncio.to_thread(stage.database.stop)
+        return await mark(refs)
+
+    stage.hub.tasks.mark_pending = late  # type: ignore[method-assign]
+
+
 @on_sqlite
 async def test_a_batch_goes_on_when_redis_is_back(own: Stage) -> None:
     mixed(own)
     plan = await own.prepare(*IDS)
-
-    class Back(tuple[float, ...]):
-        """Starts the server again while the batch waits for it."""
-
-        def __iter__(self) -> Any:
-            for _ in range(3):
-                own.server.resume()
-                yield 0.0
-
-    work = retrying.run(own.hub, own.queue, plan, own.journal, stop=asyncio.Event(), pauses=Back())
+    work = retrying.run(
+        own.hub,
+        own.queue,
+        plan,
+        own.journal,
+        stop=asyncio.Event(),
+        pauses=Wakes(own.server.resume, 3),
+    )
     seen = await followed(own, work, 500, own.server.pause)
     assert any(one.waiting and "Trying again" in one.waiting for one in seen)
     end = ending(seen)
@@ -122,41 +165,31 @@ async def test_a_read_only_replica_stops_a_batch(own: Stage) -> None:
     assert own.pending() == ["a"]
 
 
-@on_postgres
-async def test_a_database_that_goes_away_in_the_middle(stage: Stage) -> None:
+async def test_a_database_that_goes_away_in_the_middle(own_database: Stage) -> None:
+    stage = own_database
     mixed(stage)
     plan = await stage.prepare(*IDS)
-    mark = stage.hub.tasks.mark_pending
-    fails = iter([True, False, True, False])
-
-    async def away(refs: Sequence[TaskRef]) -> frozenset[str]:
-        if next(fails, False):
-            # As a restart of the server does, between the queue and the rows.
-            raise Unavailable("The server was restarted.")
-        return await mark(refs)
-
-    stage.hub.tasks.mark_pending = away  # type: ignore[method-assign]
-    end = await stage.run(plan)
+    stopped_before_the_second_mark(stage)
+    starts = iter([stage.database.start])
+    end = await stage.run(plan, pauses=Wakes(lambda: next(starts, int)(), 3))
     assert (end.ending, dict(end.counts)) == (Ending.DONE, {Kind.RESUMED: 550, Kind.ENQUEUED: 550})
     assert {await stage.status(one) for one in IDS[::50]} == {PENDING}
     assert Counter(stage.drain()) == Counter(IDS)
 
 
-@on_postgres
-async def test_a_database_that_stays_away(stage: Stage) -> None:
+async def test_a_database_that_stays_away(own_database: Stage) -> None:
+    stage = own_database
     mixed(stage)
     plan = await stage.prepare(*IDS)
-    mark = stage.hub.tasks.mark_pending
-
-    async def away(refs: Sequence[TaskRef]) -> frozenset[str]:
-        raise Unavailable("The database does not answer.")
-
-    stage.hub.tasks.mark_pending = away  # type: ignore[method-assign]
+    stopped_before_the_second_mark(stage)
     end = await stage.run(plan)
-    assert (end.ending, end.sentence) == (Ending.STOPPED, "The database does not answer.")
-    stage.hub.tasks.mark_pending = mark  # type: ignore[method-assign]
+    assert (end.ending, sum(end.counts.values())) == (Ending.STOPPED, 500)
+    assert end.sentence is not None
+    assert stage.database.host in end.sentence
+    await asyncio.to_thread(stage.database.start)
     end = await stage.resume(plan.batch.id)
     assert (end.ending, sum(end.counts.values())) == (Ending.DONE, 1_100)
+    assert {await stage.status(one) for one in IDS[::50]} == {PENDING}
     assert Counter(stage.drain()) == Counter(IDS)
 
 
