@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -32,6 +33,7 @@ from asynqhub_tui.widgets.canvas import Ends, Line, Piece
 from asynqhub_tui.widgets.deletion import facts, progress_bar, question, report_lines
 from asynqhub_tui.widgets.field import Field
 from asynqhub_tui.widgets.menu import Choice, Menu
+from asynqhub_tui.widgets.reading import Reading
 from asynqhub_tui.widgets.scroll_text import ScrollText
 
 CANCEL = Choice("n", "cancel", "")
@@ -82,6 +84,7 @@ class DeleteWorkerScreen(Screen[bool]):
         self._progress = PurgeProgress()
         self._purging: Worker[None] | None = None
         self._changed = False
+        self._reading = Reading(self)
 
     def compose(self) -> ComposeResult:
         """Yield the text, and below it what is asked, offered or under way."""
@@ -123,6 +126,7 @@ class DeleteWorkerScreen(Screen[bool]):
 
     def _ask(self, stage: Stage) -> None:
         self._stage = stage
+        self._reading.begin()
         self._open_field()
 
     def _open_field(self) -> None:
@@ -141,7 +145,7 @@ class DeleteWorkerScreen(Screen[bool]):
 
     def _offer(self, title: str, offers: Sequence[Offer]) -> None:
         choices = (CANCEL, *(CHOICES[offer] for offer in offers))
-        self.query_one(Menu).open("deletion", title, choices)
+        self.query_one(Menu).open("deletion", title, choices, writes=True)
         self._show()
 
     def _tell(self, what: Report | HubError) -> None:
@@ -153,6 +157,10 @@ class DeleteWorkerScreen(Screen[bool]):
         if self._report.offers:
             self._offer("What can be done", self._report.offers)
 
+    def on_key(self, event: events.Key) -> None:
+        """Remember when what is looked at now was typed."""
+        self._reading.typed(event)
+
     def on_input_changed(self) -> None:
         """Show whether the name is right so far."""
         self._show()
@@ -160,7 +168,7 @@ class DeleteWorkerScreen(Screen[bool]):
     async def on_input_submitted(self, event: Input.Submitted) -> None:
         """Go on when the name was typed exactly; otherwise stay."""
         event.stop()
-        if event.value != self._worker_name or self._plan is None:
+        if event.value != self._worker_name or self._plan is None or not self._reading.seen:
             return
         if self._stage is Stage.CONFIRM_DELETE:
             self._work(Stage.WORKING)

@@ -177,7 +177,8 @@ class WorkersScreen(HubScreen):
         worker = self._chosen = self.table.current.config
         verb = "Disable" if worker.is_enabled else "Enable"
         choices = (Choice("n", "cancel", ""), Choice("y", f"{verb.lower()} it", "yes"))
-        self.query_one(Menu).open("enable", f"{verb} worker {worker.worker_name}?", choices)
+        title = f"{verb} worker {worker.worker_name}?"
+        self.query_one(Menu).open("enable", title, choices, writes=True)
 
     async def _enable(self, worker: WorkerConfig) -> None:
         hub = self.session.connected_hub

@@ -10,6 +10,7 @@ from textual.message import Message
 
 from asynqhub_tui.text import one_line
 from asynqhub_tui.widgets.canvas import Canvas, Line, Piece
+from asynqhub_tui.widgets.reading import Reading
 
 MOST_ROWS = 12
 
@@ -29,7 +30,8 @@ class Choice:
 class Menu(Canvas, can_focus=True):
     """Takes all keys while it is open, save those that it `passes` on to the screen.
 
-    Enter or an entry's own key chooses, esc closes.
+    Enter or an entry's own key chooses, esc closes. A key that is typed ahead means an entry, read
+    or not, save in a menu whose choices write.
     """
 
     class Chosen(Message):
@@ -51,6 +53,8 @@ class Menu(Canvas, can_focus=True):
         self._title = ""
         self._choices: Sequence[Choice] = ()
         self._cursor = 0
+        self._writes = False
+        self._reading = Reading(self)
 
     @property
     def is_open(self) -> bool:
@@ -62,10 +66,22 @@ class Menu(Canvas, can_focus=True):
         """Its lines, those of its title and of its choices."""
         return min(len(self._choices), MOST_ROWS) + 1
 
-    def open(self, subject: str, title: str, choices: Sequence[Choice], *, cursor: int = 0) -> None:
-        """Show choices; `subject` comes back with the answer."""
+    def open(
+        self,
+        subject: str,
+        title: str,
+        choices: Sequence[Choice],
+        *,
+        cursor: int = 0,
+        writes: bool = False,
+    ) -> None:
+        """Show choices; `subject` comes back with the answer.
+
+        Of a menu that `writes`, nothing is chosen by a key from before it could be read.
+        """
         self._subject, self._title, self._choices = subject, title, choices
-        self._cursor = cursor
+        self._cursor, self._writes = cursor, writes
+        self._reading.begin()
         self.styles.height = self.height_open
         self.display = True
         self.screen.set_focus(self)  # at once: the next key may be there already
@@ -109,6 +125,7 @@ class Menu(Canvas, can_focus=True):
             return
         event.stop()
         event.prevent_default()
+        self._reading.typed(event)
         if event.key in ("escape", "q"):
             self.close()
             self.post_message(self.Closed())
@@ -116,6 +133,8 @@ class Menu(Canvas, can_focus=True):
             self._move(1)
         elif event.key in ("up", "k"):
             self._move(-1)
+        elif self._writes and not self._reading.read:
+            return
         elif event.key == "enter":
             self._choose(self._cursor)
         else:

@@ -22,6 +22,8 @@ from typing import Any
 
 import pyte
 
+from asynqhub_tui.widgets.reading import GLANCE
+
 PROGRAM = str(Path(sysconfig.get_path("scripts"), "asynqhub-tui"))
 """The console script as pip has installed it."""
 
@@ -183,6 +185,11 @@ class Terminal:
     def press(self, *keys: str) -> None:
         """Press keys, one after the other: names of KEYS, `ctrl+x`, or characters."""
         self.send("".join(_sequence(key) for key in keys).encode())
+
+    def answer(self, key: str) -> None:
+        """Press a key once what is asked has stood for a while: no sooner does it count as read."""
+        self.settle(GLANCE + 0.7)
+        self.press(key)
 
     def send(self, data: bytes) -> None:
         """Send bytes as they are."""

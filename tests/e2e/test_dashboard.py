@@ -134,7 +134,7 @@ def test_a_worker_with_tasks_is_disabled_instead(dashboard: Terminal, busy_hub: 
     dashboard.press("D")
     dashboard.wait_for("It has 2 tasks", "▌ n  cancel", "disable it", "purge its tasks")
     assert busy_hub.workers() == ["images", "mailer", "retired"]
-    dashboard.press("X")
+    dashboard.answer("X")
     dashboard.wait_for("✓ The worker mailer is disabled")
     dashboard.press("q")
     wait_for_row(dashboard, "mailer", "disabled")
@@ -153,7 +153,7 @@ def test_a_worker_is_deleted_after_its_history(dashboard: Terminal, busy_hub: Hu
     # The first batch comes through, the second one has to wait for this row.
     with psycopg.connect(busy_hub.dsn) as holder:
         holder.execute("SELECT FROM task WHERE task_id = 'bulk-700' FOR UPDATE")
-        dashboard.press("P")
+        dashboard.answer("P")
         dashboard.wait_for("Purge and delete worker images", "Type its name to purge")
         dashboard.press(*"images", "enter")
         dashboard.wait_for("500 tasks, 0 attempt rows deleted", "esc stops")

@@ -14,6 +14,7 @@ import pytest
 from asynqhub_tui.backends import sqlite
 from asynqhub_tui.polling import Poller
 from asynqhub_tui.screens import base
+from asynqhub_tui.widgets import reading
 from tests.screens.stage import Clock, Stage
 
 
@@ -34,6 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
             monkeypatch.setattr(module, "datetime", Now)
     monkeypatch.setattr(base, "time", SimpleNamespace(monotonic=clock.seconds))
     monkeypatch.setattr(base, "Poller", partial(Poller, clock=clock.seconds))
+    monkeypatch.setattr(reading, "GLANCE", 0.0)  # who presses keys here has waited for the question
     return clock
 
 

@@ -286,6 +286,7 @@ class Desk:
     async def see(self, *parts: str) -> None:
         """Wait until all of these are on the screen."""
         await self.until(lambda: all(part in self.text for part in parts))
+        await self.pilot.pause()  # it is painted now
 
     async def rest(self) -> None:
         """Wait until everything has answered that is due, and all of it is painted."""

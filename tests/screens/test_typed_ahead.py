@@ -17,6 +17,7 @@ from asynqhub_tui.repository import TaskFilter
 from asynqhub_tui.screens.delete_worker import DeleteWorkerScreen
 from asynqhub_tui.screens.help import HelpScreen
 from asynqhub_tui.screens.tasks import TasksScreen
+from asynqhub_tui.widgets import reading
 from tests.screens import sample
 from tests.screens.sample import task_id
 from tests.screens.stage import Desk, Stage
@@ -93,6 +94,38 @@ async def test_the_name_of_a_worker_goes_to_the_dialog(loaded: Stage) -> None:
         await desk.see("Enter to delete it")
         assert desk.app.screen.query_one(Input).value == "mail-worker"
         assert not desk.faults.calls["delete"]
+
+
+async def test_no_change_is_chosen_before_the_choices_are_on_the_screen(loaded: Stage) -> None:
+    async with loaded.open() as desk:
+        await desk.press("3")
+        gate = desk.faults.hold("worker_usage")
+        for key in ("D", *"mail X by X-ray", "enter", "X"):
+            desk.app.post_message(event(key))
+        await desk.until(lambda: desk.faults.under_way)
+        gate.set()
+        await desk.see("X  disable it")
+        await desk.app._typed._events.join()
+        assert isinstance(desk.app.screen, DeleteWorkerScreen)
+        await at_once(desk, "escape", "X", "y", "enter")
+        assert "Disable worker ai-worker?" in desk.text
+        assert not desk.faults.calls["upsert"]
+        await desk.press("y")
+        await desk.until(lambda: "The worker ai-worker is disabled" in desk.note)
+
+
+async def test_what_was_asked_a_moment_ago_counts_as_not_yet_read(
+    loaded: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "GLANCE", 3600.0)
+    async with loaded.open() as desk:
+        await desk.press("3", "X")
+        await desk.see("Disable worker ai-worker?")
+        await desk.press("y", "enter")
+        assert "Disable worker ai-worker?" in desk.text
+        monkeypatch.setattr(reading, "GLANCE", 0.0)
+        await desk.press("y")
+        await desk.until(lambda: "The worker ai-worker is disabled" in desk.note)
 
 
 async def test_a_dialog_that_is_left_again(loaded: Stage) -> None:
