@@ -341,7 +341,7 @@ class HubScreen(Screen[None]):
     def replay(self, task: Task) -> None:
         """Ask whether a task is to be replayed, where it has succeeded."""
         if task.status in FAILED_STATUSES:
-            retry = key_name(self.session, "tasks.retry")
+            retry = key_name(self.session, f"{self.TAB}.retry")
             self.tell(f"this task has failed: {retry} retries it", "warn")
         elif task.status != SUCCESS:
             self.tell("this task has not succeeded yet", "warn")

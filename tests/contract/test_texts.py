@@ -69,7 +69,7 @@ async def test_texts_arrive_as_they_were(hub: Hub, text: str) -> None:
     )
     await hub.tasks.insert_attempt(attempt)
     read = await hub.tasks.get_task(name)
-    assert read == task.model_copy(update={"newest_attempt": attempt})
+    assert read == task.model_copy(update={"newest_attempt": attempt, "failed_attempt": attempt})
     page = await hub.tasks.list_tasks(TaskFilter(name, (FAIL,), f"{name}:web:low", name))
     assert page.tasks == (read.model_copy(update={"payload": None}),)
     assert (await hub.workers.get(name)).base_url == text

@@ -26,8 +26,14 @@ async def open_task(desk: Desk, key: str) -> None:
 
 async def say_what_retry_needs(desk: Desk, key: str) -> None:
     await desk.press(key)
-    assert "Redis" in desk.note
-    assert "nothing was done" in desk.note
+    assert "set REDIS_ADDR, or start with --redis" in desk.note
+
+
+async def replay_in_the_list(desk: Desk, key: str) -> None:
+    await desk.press(key)
+    assert "this task has failed: r retries it" in desk.note
+    await desk.press("j")
+    await say_what_retry_needs(desk, key)
 
 
 async def mark(desk: Desk, key: str) -> None:
@@ -99,7 +105,7 @@ TASKS_EFFECTS: dict[str, Effect] = {
     "tasks.open": open_task,
     "tasks.retry": say_what_retry_needs,
     "tasks.retry_all": say_what_retry_needs,
-    "tasks.replay": say_what_retry_needs,
+    "tasks.replay": replay_in_the_list,
     "tasks.mark": mark,
     "tasks.mark_range": mark_range,
     "tasks.mark_all": mark_all,
