@@ -24,7 +24,8 @@ SETTINGS = (
 
 _EPILOG = """\
 exit codes: 0 done, 1 no such task or worker, 2 wrong usage or configuration,
-3 store not reachable, 4 refused, 5 not Asynq-Hub's tables, 130 interrupted.
+3 store or queue not reachable, 4 refused or not confirmed, 5 not Asynq-Hub's
+tables, 70 a fault of this program, 130 interrupted, 143 ended by SIGTERM.
 Without a terminal and without a command, one frame of the overview is printed.
 """
 
@@ -43,8 +44,8 @@ it, and attempts, newest first, an attempt's two rows folded into one.
 """
 
 _RESTORE_EPILOG = """\
-Its tasks do not come back, and a worker of that name that is there is left alone. --json writes
-outcome and messages.
+Its tasks do not come back, and a worker of that name that is there is left
+alone. With --json: outcome and messages.
 """
 
 _DELETE_EPILOG = """\
@@ -56,29 +57,39 @@ messages, purged (tasks and attempts) and restore_file.
 """
 
 _RETRY_EPILOG = """\
-What is going to happen is shown first, and has to be confirmed. A task that asynq still holds is
-resumed in place; one whose retries are exhausted is enqueued again, under the same id. A task is
-run at most once, however often and by however many operators it is asked for.
+What is going to happen is shown first, and has to be confirmed. A task that
+asynq still holds is resumed in place; one whose retries are exhausted is
+enqueued again, under the same id. A task is run at most once, however often and
+by however many operators it is asked for. A filter without a status means the
+failed ones, fail and dead.
 
-With --json: batch, outcome (done, cancelled or stopped), message, included, and tasks: an array of
-task_id, outcome (resumed, enqueued, skipped or failed), reason, detail and marked. With --dry-run:
-selection, total, included, decisions, reasons, and tasks with task_id, decision, reason, asynq_id,
-state and next_at.
+With --json: batch, outcome (done, cancelled or stopped), message, included, and
+tasks: an array of task_id, outcome (resumed, enqueued, skipped or failed),
+reason, detail and marked. With --dry-run: selection, total, included,
+decisions, reasons, and tasks with task_id, decision, reason, asynq_id, state
+and next_at.
 
-exit codes: 4 also where a task failed to be retried, 130 where it was stopped by ctrl+c.
+exit codes: 1 none of the ids is a task's; 3 stopped, because the store or the
+queue was away for too long or takes no writes; 4 not confirmed, or a task
+failed to be retried; 130 stopped by ctrl+c. A batch that was stopped goes on by
+journal resume.
 """
 
 _REPLAY_EPILOG = """\
 The copy gets an id of its own. Failed tasks are retried, not replayed.
 
-With --json: task_id, copy, outcome and messages.
+With --json: task_id, copy, outcome (done or failed) and messages.
 """
 
 _JOURNAL_EPILOG = """\
-list shows what this user has changed; show takes an ID of that list; resume goes on with a batch of
-retries that was interrupted, stopped or cancelled, without running a task twice.
+list shows what this user has changed, on this machine; show takes an ID of that
+list; resume goes on with a batch of retries that was interrupted, stopped or
+cancelled, without running a task twice, for six days after it was planned.
 
-With --json: list writes an array of actions, show one action or a batch, resume what retry does.
+With --json: list writes an array of actions: id, began_at, ended_at, operator,
+origin, action, target, backend, place, outcome and details. show writes one of
+them, or what retry writes of a batch, whose outcome may also be running or
+interrupted. resume writes what retry does.
 """
 
 _WORKER_EPILOG = """\
@@ -156,7 +167,7 @@ def parser() -> argparse.ArgumentParser:
     back = _command(commands, "restore-worker", "put a deleted worker's row back", _RESTORE_EPILOG)
     back.add_argument("file", metavar="FILE", help="the restore file that the deletion named")
     retry = _command(commands, "retry", "run failed tasks again", _RETRY_EPILOG)
-    retry.add_argument("ids", nargs="*", metavar="ID", help="whole ids")
+    retry.add_argument("ids", nargs="*", metavar="ID", help="whole ids; - reads them, one a line")
     _add_filter(retry)
     retry.add_argument("--dry-run", action="store_true", help="only show what would happen")
     retry.add_argument("--rate", type=_rate, metavar="N", help="at most N tasks per second")

@@ -3,10 +3,10 @@
 | exit code | means |
 | --- | --- |
 | 0 | done |
-| 1 | there is no such task or worker |
-| 2 | the command line or the configuration cannot be used |
-| 3 | the store cannot be reached, or did not answer in time |
-| 4 | the store refused, or the user did not confirm |
+| 1 | there is no such task, worker, action or batch |
+| 2 | the command line or the configuration cannot be used; retry is off |
+| 3 | the store or the queue cannot be reached, did not answer in time, or stopped a batch |
+| 4 | the store or the queue refused, the user did not confirm, or a task could not be retried |
 | 5 | the tables are not Asynq-Hub's |
 | 70 | a fault of this program |
 | 130 | interrupted |
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 OK, NOT_FOUND, USAGE, UNAVAILABLE, REFUSED, SCHEMA = range(6)
 FAULT, INTERRUPTED = 70, 130
 
+_CHANGING = ("delete-worker", "restore-worker", "retry", "replay", "journal")
+"""The commands that change the store or the queue, once they have opened it."""
+
 
 def run(argv: Sequence[str]) -> int:
     """Do what the command line says and return the exit code."""
@@ -71,7 +74,9 @@ def _run(args: argparse.Namespace) -> int:
     if args.command is None and all(one.isatty() for one in (sys.stdin, sys.stdout, sys.stderr)):
         return _dashboard(settings)
     _prepare_stdout(json=getattr(args, "json", False))
-    return asyncio.run(_answer(args, settings))
+    # Standard input is read ahead of the event loop, which would not hear ctrl+c meanwhile.
+    request = _retry_request(args, settings) if args.command == "retry" else None
+    return asyncio.run(_answer(args, settings, request))
 
 
 def _dashboard(settings: Settings) -> int:
@@ -95,7 +100,7 @@ def _dashboard(settings: Settings) -> int:
     return app.return_code or OK
 
 
-async def _answer(args: argparse.Namespace, settings: Settings) -> int:
+async def _answer(args: argparse.Namespace, settings: Settings, request: Request | None) -> int:
     from asynqhub_tui.backends import open_hub
     from asynqhub_tui.headless import (
         delete,
@@ -113,7 +118,6 @@ async def _answer(args: argparse.Namespace, settings: Settings) -> int:
 
     view = View(times=settings.times)
     filter = _filter(args, view) if args.command == "tasks" else None
-    request = _retry_request(args, view) if args.command == "retry" else None
     if args.command == "delete-worker":
         delete.check_can_ask(yes=args.yes)
     if args.command == "replay":
@@ -130,6 +134,8 @@ async def _answer(args: argparse.Namespace, settings: Settings) -> int:
         _tell_source(error, settings)
         raise
     async with opened as hub:
+        if hub.info.demo and args.command in _CHANGING:
+            _say("This is the embedded demo: what is done in it goes when the command ends.")
         if filter is not None:
             order = Order(args.order) if args.order else None
             return await tasks.list_tasks(
@@ -163,8 +169,12 @@ async def _answer(args: argparse.Namespace, settings: Settings) -> int:
 async def _queue(hub: Hub, settings: Settings) -> TaskQueue:
     from asynqhub_tui.headless import UsageError
     from asynqhub_tui.opening import RETRY_OFF, open_queue
+    from asynqhub_tui.repository import Refused
 
-    queue = await open_queue(hub, settings)
+    try:
+        queue = await open_queue(hub, settings)
+    except Refused as error:  # of an address that is none
+        raise UsageError(f"{error} It is from {settings.redis_source}.") from error
     if queue is None:
         raise UsageError(RETRY_OFF)
     return queue
@@ -176,12 +186,14 @@ def _tell_source(error: HubError, settings: Settings) -> None:
         error.hint = f"{error.hint} The DSN is from {settings.dsn_source}.".strip()
 
 
-def _retry_request(args: argparse.Namespace, view: View) -> Request:
+def _retry_request(args: argparse.Namespace, settings: Settings) -> Request:
     from asynqhub_tui.headless import retry
+    from asynqhub_tui.view import View
 
-    filter = _filter(argparse.Namespace(**{**vars(args), "filter": []}), view)
-    request = retry.Request(
-        task_ids=args.ids,
+    filter = _filter(argparse.Namespace(**{**vars(args), "filter": []}), View(times=settings.times))
+    retry.check(args.ids, filter, asks=not (args.yes or args.dry_run))
+    return retry.Request(
+        task_ids=retry.ids(args.ids) if args.ids else None,
         filter=filter,
         dry_run=args.dry_run,
         yes=args.yes,
@@ -189,8 +201,6 @@ def _retry_request(args: argparse.Namespace, view: View) -> Request:
         rate=args.rate,
         json=args.json,
     )
-    retry.check(request)
-    return request
 
 
 def _check_journal(args: argparse.Namespace) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from asynqhub_tui.headless import output
+
+class Stop(asyncio.Event):
+    """Set when the work is to end. `exit_code` is that of the signal that has asked for it."""
+
+    exit_code = 128 + signal.SIGINT
 
 
 async def typed(prompt: str) -> str:
@@ -29,20 +33,29 @@ async def typed(prompt: str) -> str:
 
 
 @contextmanager
-def stopping() -> Iterator[asyncio.Event]:
-    """Give an event that ctrl+c and SIGTERM set, so that work can end where it is safe to."""
-    stop = asyncio.Event()
+def stopping(tell: Callable[[str], None]) -> Iterator[Stop]:
+    """Let the first ctrl+c or SIGTERM end the work where it is safe to, and the second at once.
+
+    `tell` shows the user what the first one does.
+    """
+    stop = Stop()
     loop = asyncio.get_running_loop()
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
 
-    def ask() -> None:
-        output.note("Stopping behind the tasks that are under way.")
+    def ask(number: int) -> None:
+        stop.exit_code = 128 + number
         stop.set()
+        restore()
+        tell("Stopping behind the tasks that are under way; once more ends at once.")
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for one in signals:
-        loop.add_signal_handler(one, ask)
+    def restore() -> None:
+        for one, handler in before.items():
+            loop.remove_signal_handler(one)
+            signal.signal(one, handler)
+
+    for one in before:
+        loop.add_signal_handler(one, ask, one)
     try:
         yield stop
     finally:
-        for one in signals:
-            loop.remove_signal_handler(one)
+        restore()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -14,6 +13,7 @@ from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.actions.outcome import Offer, Outcome, Report
 from asynqhub_tui.actions.writing import check_typed, check_writable
 from asynqhub_tui.headless import UsageError, as_json, output
+from asynqhub_tui.headless.asking import typed
 from asynqhub_tui.models import PurgeProgress
 from asynqhub_tui.repository import Hub
 from asynqhub_tui.text import one_line
@@ -55,7 +55,7 @@ async def run(hub: Hub, view: View, name: str, deed: Deed, *, yes: bool, json: b
         if deed is Deed.DELETE and plan.offers:  # the store would refuse what was typed for
             kept = f"The worker {name} has tasks, so nothing was done."
             return _say(plan, deed, None, Report(Outcome.REFUSED, (kept,), plan.offers), json=json)
-        check_typed(await _typed(f"Type the worker's name to {deed} it: "), name)
+        check_typed(await typed(f"Type the worker's name to {deed} it: "), name)
     purged, report = await _do(hub, plan, deed)
     return _say(plan, deed, purged, report, json=json)
 
@@ -67,9 +67,9 @@ async def _do(hub: Hub, plan: DeletionPlan, deed: Deed) -> tuple[PurgeProgress |
     if deed is Deed.DISABLE:
         return None, await enable_worker.disable(hub, plan.name, journal)
     if deed is Deed.PURGE:
-        async for purged in delete_worker.purge(hub, plan, plan.name, journal, folder):
-            if sys.stderr.isatty():
-                output.note(delete_worker.purged_words(purged))
+        with output.ProgressLine() as line:
+            async for purged in delete_worker.purge(hub, plan, plan.name, journal, folder):
+                line.show(delete_worker.purged_words(purged))
     return purged, await delete_worker.delete(hub, plan, plan.name, journal, folder)
 
 
@@ -87,23 +87,6 @@ def _preview(view: View, plan: DeletionPlan, deed: Deed) -> None:
         ]
     )
     sys.stderr.write("\n".join([*lines, *map(one_line, plan.warnings), ""]))
-
-
-async def _typed(prompt: str) -> str:
-    """Ask on standard error and return the line that is typed.
-
-    The event loop waits for it, so that ctrl+c is heard meanwhile.
-    """
-    sys.stderr.write(prompt)
-    sys.stderr.flush()
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(sys.stdin.fileno(), ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(sys.stdin.fileno())
-    return sys.stdin.readline().rstrip("\n")
 
 
 def _say(

@@ -10,7 +10,7 @@ from asynqhub_tui.actions.history import Entry
 from asynqhub_tui.actions.journal import Journal, journal_path
 from asynqhub_tui.actions.retry import run as retrying
 from asynqhub_tui.actions.retry.batch import folder_of
-from asynqhub_tui.actions.retry.batches import list_batches
+from asynqhub_tui.actions.retry.batches import find_batch, list_batches
 from asynqhub_tui.actions.retry.records import Summary
 from asynqhub_tui.headless import as_json, outcomes, output
 from asynqhub_tui.headless.asking import stopping
@@ -51,16 +51,20 @@ async def show_list(view: View, *, limit: int, json: bool) -> int:
     output.write(output.columns(_COLUMNS, rows) if rows else ["Nothing was changed so far."])
     for batch in await list_batches(folder_of(path.parent)):
         if batch.resumable(view.now()):
-            output.note(f"Batch {batch.head.batch} has tasks left: `journal resume` goes on.")
+            output.note(
+                f"Tasks are left: `asynqhub-tui journal resume {batch.head.batch}` goes on."
+            )
     return outcomes.OK
 
 
 async def show_one(view: View, id: str, *, json: bool) -> int:
     """Write one action, or a batch with the outcome of each task. Raises NotFound."""
     path = journal_path(os.environ)
-    for batch in await list_batches(folder_of(path.parent)):
-        if batch.head.batch == id:
-            return await _show_batch(view, folder_of(path.parent) / id, batch, json=json)
+    batches = folder_of(path.parent)
+    batch = await find_batch(batches, id)
+    if batch is not None:
+        await _show_batch(view, batches / batch.head.batch, batch, json=json)
+        return outcomes.OK
     for entry in await history.read(path):
         if entry.id == id:
             _show_entry(view, entry, json=json)
@@ -71,16 +75,15 @@ async def show_one(view: View, id: str, *, json: bool) -> int:
 async def resume(hub: Hub, queue: TaskQueue, batch_id: str, *, json: bool) -> int:
     """Run what is left of a batch, and write the outcome of each task."""
     journal = Journal.of(hub.info)
-    with stopping() as stop:
+    with output.ProgressLine() as line, stopping(line.note) as stop:
         work = retrying.resume(hub, queue, batch_id, journal, stop=stop)
         folder = retrying.batches_of(journal) / batch_id
-        return await outcomes.follow(work, folder, json=json)
+        return await outcomes.follow(work, folder, line, stop, json=json)
 
 
-async def _show_batch(view: View, folder: Path, batch: Summary, *, json: bool) -> int:
-    head, end = batch.head, batch.end
+async def _show_batch(view: View, folder: Path, batch: Summary, *, json: bool) -> None:
+    head = batch.head
     if not json:
-        state = end.ending if end else "running" if batch.running else "interrupted"
         output.write(
             output.pairs(
                 [
@@ -91,11 +94,11 @@ async def _show_batch(view: View, folder: Path, batch: Summary, *, json: bool) -
                     ("store", f"{head.backend} {one_line(head.place)}"),
                     ("queue", one_line(head.queue)),
                     ("confirmed", view.full_moment(head.confirmed_at)),
-                    ("state", state),
+                    ("state", batch.state),
                 ]
             )
         )
-    return await outcomes.write(folder, end, head.included, json=json)
+    await outcomes.write_batch(batch, folder, json=json)
 
 
 def _show_entry(view: View, entry: Entry, *, json: bool) -> None:

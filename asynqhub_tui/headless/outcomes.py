@@ -1,78 +1,106 @@
-"""A batch under way, and what came of it."""
+"""A batch under way, and what came of each of its tasks."""
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
-from asynqhub_tui.actions.retry.batch import outcomes_in
+from asynqhub_tui.actions.retry.batch import outcomes_in, skipped_in
+from asynqhub_tui.actions.retry.batches import find_batch
 from asynqhub_tui.actions.retry.execution import Progress
-from asynqhub_tui.actions.retry.records import End, Ending, Kind, TaskOutcome
+from asynqhub_tui.actions.retry.records import End, Ending, Kind, Summary, TaskOutcome
 from asynqhub_tui.actions.retry.saving import why
 from asynqhub_tui.headless import as_json, output
+from asynqhub_tui.headless.asking import Stop
+from asynqhub_tui.headless.output import ProgressLine
 from asynqhub_tui.text import one_line
 
-OK, STOPPED, FAILED, INTERRUPTED = 0, 3, 4, 130
-"""The exit codes of a batch."""
+OK, STOPPED, FAILED = 0, 3, 4
+"""The exit codes of a batch that nobody has interrupted."""
 
 
-async def follow(work: AsyncGenerator[Progress, None], folder: Path, *, json: bool) -> int:
+async def follow(
+    work: AsyncGenerator[Progress, None],
+    folder: Path,
+    line: ProgressLine,
+    stop: Stop,
+    *,
+    json: bool,
+) -> int:
     """Run a batch to its end, write its outcomes, and return the exit code.
 
     `folder` is the batch's. Raises what running it raises.
     """
-    last: Progress | None = None
+    end: End | None = None
     said: str | None = None
     async with aclosing(work):
-        async for last in work:
-            if last.waiting is not None and last.waiting != said:
-                output.note(last.waiting)
-            elif sys.stderr.isatty() and last.end is None:
-                output.note(f"{last.done:,} of {last.included:,}")
-            said = last.waiting
-    assert last is not None
-    assert last.end is not None
-    return await write(folder, last.end, last.included, json=json)
+        async for progress in work:
+            if progress.waiting is not None and progress.waiting != said:
+                line.note(progress.waiting)
+            said = progress.waiting
+            line.show(f"{progress.done:,} of {progress.included:,}")
+            end = progress.end
+    line.show("")
+    summary = await find_batch(folder.parent, folder.name)
+    assert summary is not None
+    assert end is not None
+    await write_batch(summary, folder, json=json)
+    return _exit_code(end, stop)
 
 
-def _exit_code(end: End | None) -> int:
-    if end is None:
-        return OK
+async def write_batch(batch: Summary, folder: Path, *, json: bool) -> None:
+    """Write what has come of each task of a batch, and of how many nothing has."""
+    message = batch.end and batch.end.sentence
+    head = {
+        "batch": batch.head.batch,
+        "outcome": batch.state,
+        "message": message,
+        "included": batch.head.included,
+    }
+    left = batch.head.total - await write(head, all_in(folder), json=json)
+    if message and not json:
+        output.note(message)
+    if left and not batch.running:
+        output.note(
+            f"{left:,} not reached. `asynqhub-tui journal resume {batch.head.batch}` goes on."
+        )
+
+
+async def write(head: as_json.Fields, tasks: AsyncIterator[TaskOutcome], *, json: bool) -> int:
+    """Write the outcomes of tasks, and return of how many; `head` stands before them in JSON."""
+    counts: Counter[Kind] = Counter()
+
+    async def counted() -> AsyncIterator[TaskOutcome]:
+        async for one in tasks:
+            counts[one.kind] += 1
+            yield one
+
+    if json:
+        await as_json.write_with_list(head, "tasks", (_fields(one) async for one in counted()))
+    else:
+        async for one in counted():
+            if one.kind in (Kind.SKIPPED, Kind.FAILED) or one.detail:
+                output.write([f"{one.kind}  {one_line(one.task_id)}  {why(one)}".rstrip()])
+        output.write(output.pairs([(kind, f"{counts[kind]:,}") for kind in Kind if counts[kind]]))
+    return counts.total()
+
+
+async def all_in(folder: Path) -> AsyncIterator[TaskOutcome]:
+    """Yield the outcomes in the folder of a batch, those of the plan first."""
+    for chunks in (skipped_in(folder), outcomes_in(folder)):
+        async for chunk in chunks:
+            for one in chunk:
+                yield one
+
+
+def _exit_code(end: End, stop: Stop) -> int:
     if end.ending is Ending.STOPPED:
         return STOPPED
     if end.ending is Ending.CANCELLED:
-        return INTERRUPTED
+        return stop.exit_code
     return FAILED if end.counts.get(Kind.FAILED) else OK
-
-
-async def write(folder: Path, end: End | None, included: int, *, json: bool) -> int:
-    """Write the outcome of each task that a batch has reached, and return the exit code.
-
-    `end` is None while the batch runs, and where it was interrupted.
-    """
-    if json:
-        head = {
-            "batch": folder.name,
-            "outcome": end and end.ending,
-            "message": end and end.sentence,
-            "included": included,
-        }
-        await as_json.write_with_list(head, "tasks", (_fields(one) async for one in _each(folder)))
-        return _exit_code(end)
-    counts: Counter[Kind] = Counter()
-    async for one in _each(folder):
-        counts[one.kind] += 1
-        if one.kind in (Kind.SKIPPED, Kind.FAILED):
-            output.write([f"{one.kind}  {one_line(one.task_id)}  {why(one)}".rstrip()])
-    output.write(output.pairs([(kind, f"{counts[kind]:,}") for kind in Kind if counts[kind]]))
-    if left := included - counts.total():
-        output.note(f"{left:,} were not reached. `journal resume {folder.name}` goes on.")
-    if end is not None and end.sentence:
-        output.note(end.sentence)
-    return _exit_code(end)
 
 
 def _fields(outcome: TaskOutcome) -> as_json.Fields:
@@ -83,9 +111,3 @@ def _fields(outcome: TaskOutcome) -> as_json.Fields:
         "detail": outcome.detail,
         "marked": outcome.marked,
     }
-
-
-async def _each(folder: Path) -> AsyncIterator[TaskOutcome]:
-    async for chunk in outcomes_in(folder):
-        for one in chunk:
-            yield one

@@ -10,6 +10,8 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 from rich.cells import cell_len
 
@@ -64,6 +66,44 @@ def write(lines: Iterable[str]) -> None:
     for line in lines:
         cut = width is not None and cell_len(line) > width
         sys.stdout.write(f"{fit(line, width) if cut and width else line}\n")
+
+
+class ProgressLine:
+    """One line on a terminal that each text overwrites; nothing where standard error is none.
+
+    It is gone when the block is left.
+    """
+
+    def __init__(self) -> None:
+        self._shown = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._overwrite("")
+
+    def show(self, text: str) -> None:
+        """Show a short text in the place of the one before."""
+        if sys.stderr.isatty():
+            self._overwrite(text)
+
+    def note(self, text: str) -> None:
+        """Write a line that stays, and go on below it."""
+        self._overwrite("")
+        note(text)
+
+    def _overwrite(self, text: str) -> None:
+        if self._shown:
+            sys.stderr.write(f"\r{' ' * self._shown}\r")
+        sys.stderr.write(text)
+        sys.stderr.flush()
+        self._shown = cell_len(text)
 
 
 def note(text: str) -> None:

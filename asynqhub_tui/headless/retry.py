@@ -9,16 +9,21 @@ from dataclasses import dataclass
 from asynqhub_tui import query
 from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.actions.retry import run as retrying
+from asynqhub_tui.actions.retry.decision import Reason
 from asynqhub_tui.actions.retry.planning import MOST_TASKS, failed_only, refs_of
 from asynqhub_tui.actions.retry.preview import BY_KEY, Preview, decision_lines
+from asynqhub_tui.actions.retry.records import Ending
 from asynqhub_tui.actions.retry.run import Plan
 from asynqhub_tui.headless import UsageError, as_json, outcomes, output
 from asynqhub_tui.headless.asking import stopping, typed
 from asynqhub_tui.models import TaskRef
 from asynqhub_tui.queue import TaskQueue
-from asynqhub_tui.repository import Hub, Refused, TaskFilter
+from asynqhub_tui.repository import Hub, NotFound, Refused, TaskFilter
 from asynqhub_tui.text import one_line
 from asynqhub_tui.view import View
+
+STDIN = "-"
+"""Stands for the ids on standard input, one a line."""
 
 _MOST_GROUPS = 5
 """How many workers, queues and errors the preview names."""
@@ -26,12 +31,12 @@ _MOST_GROUPS = 5
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked for: tasks by their ids, or all that match a filter.
+    """What was asked for: tasks by their ids, or all that match a filter where there are none.
 
     `rate` is the most tasks per second. `force` also enqueues what is likely on its way.
     """
 
-    task_ids: Sequence[str]
+    task_ids: Sequence[str] | None
     filter: TaskFilter
     dry_run: bool = False
     yes: bool = False
@@ -42,7 +47,7 @@ class Request:
     @property
     def words(self) -> str:
         """The tasks in words."""
-        if not self.task_ids:
+        if self.task_ids is None:
             return query.render(failed_only(self.filter))
         if len(self.task_ids) == 1:
             return self.task_ids[0]
@@ -50,43 +55,90 @@ class Request:
 
     def chosen(self, hub: Hub, view: View) -> AsyncIterable[Sequence[TaskRef]]:
         """Stream what identifies the tasks as they are now."""
-        if self.task_ids:
+        if self.task_ids is not None:
             return refs_of(hub, self.task_ids, view.now())
         return hub.tasks.task_refs(failed_only(self.filter), limit=MOST_TASKS)
 
 
-def check(request: Request) -> None:
+def check(words: Sequence[str], filter: TaskFilter, *, asks: bool) -> None:
     """Raise UsageError where it is not clear which tasks are meant, or nobody can be asked."""
-    if request.task_ids and request.filter:
+    if words and filter:
         raise UsageError("retry takes ids or a filter, not both. Leave one of them out.")
-    if not request.task_ids and not request.filter:
+    if not words and not filter:
         raise UsageError("retry needs ids or a filter, such as --status failed.")
-    if not request.yes and not request.dry_run and not sys.stdin.isatty():
+    if asks and (STDIN in words or not sys.stdin.isatty()):
         raise UsageError("retry cannot ask without a terminal. Add --yes, or --dry-run to look.")
+
+
+def ids(words: Sequence[str]) -> list[str]:
+    """Return the ids, those on standard input in the place of `-`. Raises UsageError."""
+    found: list[str] = []
+    for word in words:
+        try:
+            found += [word] if word != STDIN else filter(None, map(str.strip, sys.stdin))
+        except UnicodeDecodeError:
+            raise UsageError("What comes from standard input is no text.") from None
+    return found
 
 
 async def run(hub: Hub, queue: TaskQueue, view: View, request: Request) -> int:
     """Plan, ask, run, and write what came of each task.
 
-    Raises Refused where it was not confirmed, and what planning raises.
+    Raises NotFound where none of the ids is a task's, Refused where it was not confirmed, and what
+    planning raises.
     """
     journal = Journal.of(hub.info)
-    chosen = request.chosen(hub, view)
-    plan = await retrying.prepare(hub, queue, chosen, request.words, journal, force=request.force)
+    plan = await _prepare(hub, queue, view, request, journal)
     try:
-        if request.dry_run or not plan.preview.included:
+        _check_found(plan.preview, request)
+        if request.dry_run:
             await _write_plan(plan, view, json=request.json)
-            await plan.discard()
-            return outcomes.OK
-        if not request.yes:
+        elif not plan.preview.included:
+            await _write_skipped(plan, json=request.json)
+        elif not request.yes:
             _show(plan, view)
             await _confirm(plan.preview.included)
     except BaseException:
         await plan.discard()
         raise
-    with stopping() as stop:
+    if request.dry_run or not plan.preview.included:
+        await plan.discard()
+        return outcomes.OK
+    with output.ProgressLine() as line, stopping(line.note) as stop:
         work = retrying.run(hub, queue, plan, journal, stop=stop, rate=request.rate)
-        return await outcomes.follow(work, plan.batch.folder, json=request.json)
+        return await outcomes.follow(work, plan.batch.folder, line, stop, json=request.json)
+
+
+async def _prepare(
+    hub: Hub, queue: TaskQueue, view: View, request: Request, journal: Journal
+) -> Plan:
+    with output.ProgressLine() as line:
+        return await retrying.prepare(
+            hub,
+            queue,
+            request.chosen(hub, view),
+            request.words,
+            journal,
+            force=request.force,
+            watch=lambda count: line.show(f"{_tasks(count)} read"),
+        )
+
+
+def _check_found(preview: Preview, request: Request) -> None:
+    if request.task_ids and preview.reasons[Reason.GONE] == preview.total:
+        one = len(request.task_ids) == 1
+        raise NotFound(
+            f"There is no task {request.task_ids[0]}." if one else "There is none of these tasks.",
+            hint="An id is to be given whole.",
+        )
+
+
+async def _write_skipped(plan: Plan, *, json: bool) -> None:
+    """Write a batch of no task in the form of any other."""
+    head = {"batch": None, "outcome": Ending.DONE, "message": None, "included": 0}
+    await outcomes.write(head, outcomes.all_in(plan.batch.folder), json=json)
+    if not json:
+        output.note("There is nothing to retry.")
 
 
 async def _confirm(included: int) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.hub import Hub
+from tests.e2e.installation import Installation
 from tests.e2e.terminal import PROGRAM, Terminal
 from tests.servers import PostgresServer
+from tests.valkey import ValkeyServer
 
 Start = Callable[..., Terminal]
 
@@ -54,3 +56,29 @@ def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
             return stack.enter_context(terminal)
 
         yield start
+
+
+@pytest.fixture
+def installation(
+    hub: Hub, valkey_server: ValkeyServer, environ: dict[str, str], tmp_path: Path
+) -> Iterator[Installation]:
+    """An installation on PostgreSQL, and its queue."""
+    address = valkey_server.fresh()
+    with valkey_server.client_of(address) as redis:
+        yield Installation(hub.dsn, address, redis, environ, tmp_path)
+
+
+@pytest.fixture
+def own_valkey() -> Iterator[ValkeyServer]:
+    """A Redis of the test's own, to stop or to fill up."""
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture
+def on_own_valkey(
+    hub: Hub, own_valkey: ValkeyServer, environ: dict[str, str], tmp_path: Path
+) -> Iterator[Installation]:
+    """An installation on PostgreSQL whose queue is on the test's own Redis."""
+    with own_valkey.client() as redis:
+        yield Installation(hub.dsn, own_valkey.uri(), redis, environ, tmp_path)

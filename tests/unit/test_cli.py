@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 
 from asynqhub_tui import __version__, arguments, cli
 from asynqhub_tui.backends import BACKENDS
+from asynqhub_tui.backends.sqlite import create
 from asynqhub_tui.figures import TimeFormat
 from asynqhub_tui.models import Window
 from asynqhub_tui.repository import HOURS, Order, Unavailable
@@ -38,16 +40,66 @@ def test_help_loads_nothing_heavy(argv: list[str]) -> None:
     assert loaded_after(f"from asynqhub_tui import cli; cli.run({argv!r})") == set()
 
 
-def test_a_command_loads_no_screen_and_no_other_driver(tmp_path: Path) -> None:
-    code = f"from asynqhub_tui import cli; cli.run(['tasks', '--dsn', '{tmp_path}/no.db'])"
-    loaded = loaded_after(code)
+QUEUE_DRIVERS = {"redis", "google.protobuf"}
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["tasks"],
+        ["task", "t"],
+        ["workers"],
+        ["worker", "w"],
+        ["delete-worker", "w", "--yes"],
+        ["restore-worker", "no.json"],
+        ["journal", "list"],
+        ["journal", "show", "x"],
+        ["retry", "t", "--yes"],
+        ["replay", "t", "--yes"],
+    ],
+)
+def test_a_command_without_redis_loads_no_screen_and_no_other_driver(
+    tmp_path: Path, argv: list[str]
+) -> None:
+    create(tmp_path / "hub.db")
+    whole = [*argv, "--dsn", str(tmp_path / "hub.db")]
+    loaded = loaded_after(f"from asynqhub_tui import cli; cli.run({whole!r})")
     assert "asynqhub_tui.backends" in loaded
-    assert not loaded & {"textual", "psycopg", "redis", "google.protobuf"}
+    assert not loaded & ({"textual", "psycopg"} | QUEUE_DRIVERS)
+
+
+PAINT = """
+import asyncio
+from asynqhub_tui import settings
+from asynqhub_tui.app import AsynqHubApp
+
+async def paint():
+    app = AsynqHubApp(settings.load({options!r}, {{}}, folder))
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert app.screen.is_mounted
+
+from pathlib import Path
+folder = Path({folder!r})
+asyncio.run(paint())
+"""
+
+
+@pytest.mark.parametrize("dsn", ["hub.db", None])
+def test_the_dashboard_without_redis_loads_no_driver_of_the_queue(
+    tmp_path: Path, dsn: str | None
+) -> None:
+    create(tmp_path / "hub.db")
+    options = {"dsn": str(tmp_path / dsn)} if dsn else {}
+    loaded = loaded_after(PAINT.format(options=options, folder=str(tmp_path)))
+    assert "textual" in loaded
+    assert not loaded & ({"psycopg"} | QUEUE_DRIVERS)
 
 
 def test_the_queue_loads_its_driver_when_it_is_opened() -> None:
     loaded = loaded_after("import asynqhub_tui.asynq, asynqhub_tui.queue")
-    assert not loaded & {"textual", "redis", "google.protobuf"}
+    assert not loaded & ({"textual"} | QUEUE_DRIVERS)
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,6 +112,10 @@ def test_help_names_all_that_can_be_chosen(capsys: pytest.CaptureFixture[str]) -
     text = capsys.readouterr().out
     for word in (*BACKENDS, *THEMES, *TimeFormat, *arguments.SETTINGS):
         assert word.replace("_", "-") in text
+    for command in ("retry", "replay", "journal", "delete-worker", "restore-worker"):
+        assert f"\n    {command} " in text
+    for code in (cli.OK, cli.NOT_FOUND, cli.USAGE, cli.UNAVAILABLE, cli.REFUSED, cli.SCHEMA):
+        assert re.search(rf"[:,]\s{code} ", text)
     for command in ("tasks", "workers", "worker"):
         assert cli.run([command, "--help"]) == 0
         text = capsys.readouterr().out

@@ -19,7 +19,7 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -29,7 +29,7 @@ from asynqhub_tui.actions.journal import sync_folder
 from asynqhub_tui.actions.retry import disk
 from asynqhub_tui.actions.retry.decision import Decision, Planned
 from asynqhub_tui.actions.retry.disk import on_disk
-from asynqhub_tui.actions.retry.records import End, Head, TaskOutcome
+from asynqhub_tui.actions.retry.records import End, Head, Kind, TaskOutcome
 from asynqhub_tui.models import TaskRef
 from asynqhub_tui.repository import NotFound, Refused
 
@@ -162,6 +162,21 @@ async def outcomes_in(folder: Path) -> AsyncGenerator[list[TaskOutcome], None]:
     path = folder / "outcomes.jsonl"
     found = disk.entries(path, TaskOutcome)
     while chunk := await on_disk(path, lambda: list(islice(found, CHUNK))):
+        yield chunk
+
+
+def skipped(folder: Path) -> Iterator[TaskOutcome]:
+    """Read what the plan of a batch leaves out, as outcomes. Raises OSError."""
+    for one in disk.entries(folder / "plan.jsonl", Planned):
+        if one.decision is Decision.SKIP:
+            task_id, reason = one.ref.task_id, one.reason
+            yield TaskOutcome(task_id=task_id, kind=Kind.SKIPPED, reason=reason)
+
+
+async def skipped_in(folder: Path) -> AsyncGenerator[list[TaskOutcome], None]:
+    """Yield what the plan of a batch leaves out, up to CHUNK at a time."""
+    found = skipped(folder)
+    while chunk := await on_disk(folder, lambda: list(islice(found, CHUNK))):
         yield chunk
 
 

@@ -25,6 +25,11 @@ async def list_batches(batches: Path) -> list[Summary]:
     return sorted(found, key=lambda one: one.head.confirmed_at, reverse=True)
 
 
+async def find_batch(batches: Path, batch_id: str) -> Summary | None:
+    """Return a confirmed batch; None where there is no such one. Raises Refused."""
+    return await on_disk(batches, _summary, batches / Path(batch_id).name)
+
+
 async def interrupted(batches: Path, place: str, now: datetime) -> list[Summary]:
     """Return, newest first, the batches of an installation that ended without anybody's wish.
 
@@ -44,10 +49,18 @@ async def tidy(batches: Path, now: datetime) -> None:
 
 def _summaries(batches: Path) -> Iterator[Summary]:
     for folder in _folders(batches):
-        head = disk.read(folder / "head.json", Head)
-        if head is not None:
-            end = disk.read(folder / "end.json", End)
-            yield Summary(head=head, end=end, running=is_held(folder))
+        summary = _summary(folder)
+        if summary is not None:
+            yield summary
+
+
+def _summary(folder: Path) -> Summary | None:
+    head = disk.read(folder / "head.json", Head)
+    if head is None:
+        return None
+    # Asked first: a batch that ends in between has then its end.
+    running = is_held(folder)
+    return Summary(head=head, end=disk.read(folder / "end.json", End), running=running)
 
 
 def _tidy(batches: Path, now: datetime) -> None:

@@ -84,6 +84,13 @@ class Summary(Model):
     end: End | None
     running: bool
 
+    @property
+    def state(self) -> str:
+        """How it ended; without an end it is running, or was interrupted."""
+        if self.end is not None:
+            return str(self.end.ending)
+        return "running" if self.running else "interrupted"
+
     def resumable(self, now: datetime) -> bool:
         """Whether something may be left of it that nobody works on, and its claims still hold."""
         over = self.end is not None and self.end.ending is Ending.DONE
