@@ -25,7 +25,7 @@ from asynqhub_tui.opening import open_queue
 from asynqhub_tui.repository import Hub, HubError, TaskFilter
 from asynqhub_tui.screens.base import Back, Go, HubScreen
 from asynqhub_tui.screens.help import HelpScreen
-from asynqhub_tui.screens.retry import ResumeScreen
+from asynqhub_tui.screens.resume import ResumeScreen
 from asynqhub_tui.screens.task import TaskScreen
 from asynqhub_tui.screens.tasks import TasksScreen
 from asynqhub_tui.screens.workers import WorkersScreen
@@ -159,16 +159,21 @@ class AsynqHubApp(App[None]):
         await self._offer_resumption(hub)
 
     async def _offer_resumption(self, hub: Hub) -> None:
-        """Offer to go on with the newest batch of retries that was interrupted."""
-        if self.session.queue is None or hub.info.read_only:
+        """Offer to go on with the newest batch of retries that was interrupted here.
+
+        Not in the demo, whose queue is another one in every run.
+        """
+        queue = self.session.queue
+        if queue is None or hub.info.read_only or hub.info.demo:
             return
         folder = batches_of(Journal.of(hub.info))
         try:
-            batches = await interrupted(folder, hub.info.place, self.session.view.now())
+            found = await interrupted(folder, hub.info.place, self.session.view.now())
         except HubError:  # a state folder that cannot be read says so when it is needed
             return
+        batches = [one for one in found if one.head.queue == queue.place]
         if batches:
-            self.push_screen(ResumeScreen(self.session, batches[0]))
+            self.push_screen(ResumeScreen(self.session, batches[0], len(batches) - 1))
 
     def connected(self, hub: Hub) -> None:
         """Begin to work with an open hub."""

@@ -320,7 +320,8 @@ class HubScreen(Screen[None]):
         if session.hub is None:
             self.tell("not connected yet", "warn")
         elif session.hub.info.read_only:
-            self.tell(f"{one_line(session.hub.info.place)} is open read-only", "warn")
+            place = one_line(session.hub.info.place)
+            self.tell(f"{place} is open read-only: start without --read-only to change it", "warn")
         elif session.queue is None:
             self.tell(session.queue_trouble or RETRY_OFF, "warn")
         else:
@@ -346,7 +347,13 @@ class HubScreen(Screen[None]):
         elif task.status != SUCCESS:
             self.tell("this task has not succeeded yet", "warn")
         elif self.may_write():
-            self.app.push_screen(ReplayScreen(self.session, task.task_id))
+            self.app.push_screen(ReplayScreen(self.session, task.task_id), self._replayed)
+
+    def _replayed(self, copy_id: str | None) -> None:
+        """Show the copy, where that was chosen."""
+        self.action_refresh_now()
+        if copy_id is not None:
+            self.post_message(Go("task", task_id=copy_id))
 
     async def copy_task(self, task: Task, what: str) -> None:
         """Copy what was chosen of a task."""

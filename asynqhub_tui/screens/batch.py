@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.worker import Worker
+from textual.worker import Worker, WorkerError
 
 from asynqhub_tui.actions.journal import Journal
-from asynqhub_tui.actions.retry.batch import outcomes_in
+from asynqhub_tui.actions.retry.batch import outcomes_in, skipped_in
 from asynqhub_tui.actions.retry.execution import Progress
 from asynqhub_tui.actions.retry.records import Kind, TaskOutcome
 from asynqhub_tui.actions.retry.saving import save
+from asynqhub_tui.figures import span
 from asynqhub_tui.queue import TaskQueue
 from asynqhub_tui.repository import Hub, HubError
 from asynqhub_tui.session import Session
+from asynqhub_tui.text import one_line
+from asynqhub_tui.widgets.batch_words import (
+    counts_line,
+    keys_line,
+    one_line_report,
+    progress_bar,
+    report_lines,
+)
 from asynqhub_tui.widgets.canvas import Ends, Line, Piece
 from asynqhub_tui.widgets.deletion import sentence
 from asynqhub_tui.widgets.field import NumberField
 from asynqhub_tui.widgets.outcome_table import OutcomeTable
-from asynqhub_tui.widgets.retry_words import progress_bar, report_lines
+from asynqhub_tui.widgets.reading import Reading
 from asynqhub_tui.widgets.scroll_text import ScrollText
 
 PAINT_EVERY = 0.25
@@ -36,16 +49,21 @@ PAINT_EVERY = 0.25
 MOST_LISTED = 10_000
 """How many outcomes can be browsed; a file can hold all of them."""
 
+LEAST_ROWS = 4
+"""Lines that a list keeps however much text stands above it."""
+
 
 class Stage(StrEnum):
     """Where the screen is."""
 
     READING = "reading"
     ASKING = "asking"
+    LISTING = "listing"
+    """What is going to be skipped is listed."""
     RUNNING = "running"
     REPORT = "report"
     TROUBLE = "trouble"
-    """It could not begin; why is said."""
+    """It could not begin, or not go on; why is said."""
 
 
 class BatchScreen(Screen[frozenset[str] | None]):
@@ -57,14 +75,16 @@ class BatchScreen(Screen[frozenset[str] | None]):
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close", "close", show=False, priority=True),
+        Binding("escape", "back", "back", show=False, priority=True),
+        Binding("q", "leave", "close", show=False, priority=True),
         Binding("ctrl+c", "app.quit", "quit", show=False, priority=True),
-        Binding("q,enter", "leave", "close", show=False),
-        Binding("l", "list", "list", show=False, priority=True),
+        Binding("enter", "close_report", "close", show=False),
         Binding("s", "next_kind", "next kind of outcome", show=False),
         Binding("S", "save", "save", show=False),
         Binding("j,down", "move(1)", "down", show=False),
         Binding("k,up", "move(-1)", "up", show=False),
+        Binding("g,home", "move(-1000000)", "first", show=False),
+        Binding("G,end", "move(1000000)", "last", show=False),
         Binding("ctrl+d,pagedown", "page(1)", "page down", show=False, priority=True),
         Binding("ctrl+u,pageup", "page(-1)", "page up", show=False, priority=True),
     ]
@@ -73,18 +93,20 @@ class BatchScreen(Screen[frozenset[str] | None]):
         super().__init__()
         self.session = session
         self.stage = Stage.READING
-        self.listing = False
-        self._verb = verb
-        self._folder = Path()
-        self._selection = selection
+        self.reading = Reading(self)
         self.stop = asyncio.Event()
-        self._work: Worker[None] | None = None
+        self._verb = verb
+        self._selection = one_line(selection)
+        self._folder = Path()
         self._progress: Progress | None = None
-        self._began: tuple[float, int] = (0.0, 0)
+        self._began: tuple[datetime, int] | None = None
+        self._waiting_since: datetime | None = None
         self._painted = 0.0
+        self._counts: Counter[Kind] = Counter()
         self._trouble = ""
-        self._saved = ""
+        self._saved: tuple[str, str] = ("", "")
         self._settled: frozenset[str] | None = None
+        self._work: Worker[None] | None = None
 
     @property
     def hub(self) -> Hub:
@@ -102,6 +124,17 @@ class BatchScreen(Screen[frozenset[str] | None]):
         """The journal of this user."""
         return Journal.of(self.hub.info)
 
+    @property
+    def table(self) -> OutcomeTable:
+        """The list of outcomes."""
+        return self.query_one(OutcomeTable)
+
+    @property
+    def lists(self) -> bool:
+        """Whether the list is shown: a single outcome is told in a sentence."""
+        listed = self.stage is Stage.LISTING
+        return listed or (self.stage is Stage.REPORT and self._counts.total() > 1)
+
     def compose(self) -> ComposeResult:
         """Yield the text, the list of outcomes, and below them what is asked or under way."""
         yield ScrollText(id="retry", keys="pgdn pgup")
@@ -111,167 +144,192 @@ class BatchScreen(Screen[frozenset[str] | None]):
         yield NumberField("retry-input")
 
     def on_mount(self) -> None:
-        """Show what there is."""
+        """Show what there is; times pass without any news."""
+        self.set_interval(1.0, self._tick)
         self.show()
+
+    async def on_unmount(self) -> None:
+        """Leave a batch that runs interrupted, with all written down: the program is ended."""
+        if self._work is not None:
+            self._work.cancel()
+            with contextlib.suppress(WorkerError):
+                await self._work.wait()
 
     def on_resize(self) -> None:
         """Break the sentences anew."""
         self.call_after_refresh(self.show)
 
+    def on_key(self, event: events.Key) -> None:
+        """Remember when what is looked at now was typed."""
+        self.reading.typed(event)
+
+    def _tick(self) -> None:
+        if self.stage in (Stage.ASKING, Stage.RUNNING):
+            self.show()
+
     def body(self, width: int) -> list[Line]:
         """Return what stands under the title; subclasses know what comes before a report."""
         if self.stage is Stage.TROUBLE:
             return sentence("▲ ", self._trouble, "warn", width)
-        if self.stage is Stage.REPORT and self._progress is not None and self._progress.end:
-            return report_lines(self._progress.end, self._progress.included, width)
-        return []
+        if self.stage is not Stage.REPORT or self._progress is None or self._progress.end is None:
+            return []
+        if self._counts.total() == 1 and self.table.current is not None:
+            return one_line_report(self.table.current, width)
+        end = self._progress.end
+        left = self._progress.included - sum(end.counts.values())
+        return report_lines(end, self._counts, left, width)
 
     def question(self, width: int) -> list[Line]:
         """Return what stands at the bottom."""
-        if self.listing:
-            kind = self.query_one(OutcomeTable).only
-            return [keys_line(("s", f"only {kind}" if kind else "all kinds"), ("esc", "back"))]
-        if self.stage is Stage.REPORT:
-            saved = [Line([Piece(self._saved, "accent")])] if self._saved else []
-            return [
-                *saved,
-                keys_line(("l", "lists each task"), ("S", "saves them"), ("esc", "closes")),
-            ]
+        if self.stage is Stage.RUNNING:
+            return self._under_way(width)
         if self.stage is Stage.TROUBLE:
             return [keys_line(("esc", "closes"))]
-        waiting = self._progress.waiting if self._progress else None
-        if self.stage is Stage.RUNNING and waiting:
-            return sentence("▲ ", waiting, "warn", width)
-        return []
+        if self.stage is not Stage.REPORT:
+            return []
+        words, tone = self._saved
+        saved = sentence("", words, tone, width) if words else []
+        if not self.lists:
+            return [*saved, keys_line(("esc", "closes"))]
+        hints = [("S", "saves all to a file"), ("esc", "closes")]
+        if len(self.table.kinds) > 1:
+            hints.insert(0, ("s", "next kind"))
+        shown = Piece(f"{self.table.showing}   ", "accent")
+        return [*saved, Line([shown, *keys_line(*hints).pieces])]
+
+    def _under_way(self, width: int) -> list[Line]:
+        progress, since = self._progress, self._waiting_since
+        if progress is None:
+            return []
+        lines = [counts_line(progress.counts)]
+        if progress.waiting and since is not None:
+            waited = span(self.session.view.now() - since)
+            words = f"{progress.waiting} Waiting for {waited} so far; nothing is lost."
+            lines = [*sentence("▲ ", words, "warn", width), *lines]
+        return lines
+
+    def ask(self) -> None:
+        """Put the question; from now on it can be answered."""
+        self.stage = Stage.ASKING
+        self.reading.begin()
+        self.show()
 
     def begin(self, work: AsyncGenerator[Progress, None], folder: Path) -> None:
         """Run a batch, whose folder this is."""
         self.stage = Stage.RUNNING
-        self.query_one(NumberField).display = False
+        self._folder = folder
         self.set_focus(None)
-        self._work = self.run_worker(self._follow(work, folder))
+        self._work = self.run_worker(self._follow(work))
         self.show()
 
-    async def _follow(self, work: AsyncGenerator[Progress, None], folder: Path) -> None:
-        self._folder = folder
+    async def _follow(self, work: AsyncGenerator[Progress, None]) -> None:
         try:
-            async with aclosing(work):
+            async with contextlib.aclosing(work):
                 async for progress in work:
                     self._take(progress)
+            await self._read_outcomes()
         except HubError as error:
             self.fail(error)
-            return
-        finally:
-            self._work = None
-        self._settled = await self._read_settled(folder)
-        self.stage = Stage.REPORT
-        self.show()
-
-    def _take(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if self._progress is None:
-            self._began = now, progress.done
-        self._progress = progress
-        if progress.waiting or now - self._painted >= PAINT_EVERY:
-            self._painted = now
+        else:
+            self.stage = Stage.REPORT
             self.show()
 
-    async def _read_settled(self, folder: Path) -> frozenset[str]:
-        return frozenset(
-            [
-                one.task_id
-                async for chunk in outcomes_in(folder)
-                for one in chunk
-                if one.kind is not Kind.FAILED
-            ]
-        )
+    def _take(self, progress: Progress) -> None:
+        now = self.session.view.now()
+        if self._began is None:
+            self._began = now, progress.done
+        if not progress.waiting:
+            self._waiting_since = None
+        elif self._waiting_since is None:
+            self._waiting_since = now
+        news = progress.waiting or (self._progress is not None and self._progress.waiting)
+        self._progress = progress
+        if news or time.monotonic() - self._painted >= PAINT_EVERY:
+            self._painted = time.monotonic()
+            self.show()
+
+    async def _read_outcomes(self) -> None:
+        """Read what is told in the end: of more than can be browsed, what went wrong."""
+        settled: set[str] = set()
+        wrong: list[TaskOutcome] = []
+        right: list[TaskOutcome] = []
+        for source in (outcomes_in(self._folder), skipped_in(self._folder)):
+            async for chunk in source:
+                for one in chunk:
+                    self._counts[one.kind] += 1
+                    if one.kind is not Kind.FAILED:
+                        settled.add(one.task_id)
+                    kept = wrong if one.kind in (Kind.FAILED, Kind.SKIPPED) else right
+                    if len(kept) < MOST_LISTED:
+                        kept.append(one)
+        self._settled = frozenset(settled)
+        self.table.show([*wrong, *right][:MOST_LISTED], self._counts.total())
 
     def fail(self, error: HubError) -> None:
         """Say why it cannot go on."""
         self._trouble = str(error)
         self.stage = Stage.TROUBLE
-        self.query_one(NumberField).display = False
         self.set_focus(None)
         self.show()
 
     def _rate(self) -> float | None:
+        if self._began is None or self._progress is None:
+            return None
         began, before = self._began
-        done = (self._progress.done if self._progress else 0) - before
-        passed = time.monotonic() - began
+        done = self._progress.done - before
+        passed = (self.session.view.now() - began).total_seconds()
         return done / passed if done and passed > 0.5 else None
 
-    def action_close(self) -> None:
-        """Leave the list, stop what runs behind its current chunk, or close the screen."""
-        if self.listing:
-            self.listing = False
-            self.show()
-        elif self.stage is Stage.RUNNING:
+    def action_back(self) -> None:
+        """Stop what runs behind its current chunk, or close the screen."""
+        if self.stage is Stage.RUNNING:
             self.stop.set()
             self.show()
         else:
-            self.leave()
-
-    def leave(self) -> None:
-        """Close the screen."""
-        self.dismiss(self._settled)
+            self.dismiss(self._settled)
 
     def action_leave(self) -> None:
+        """Close the screen, or the list; what runs is not stopped by it."""
+        if self.stage is not Stage.RUNNING:
+            self.action_back()
+
+    def action_close_report(self) -> None:
         """Close what has been read."""
-        if self.stage in (Stage.REPORT, Stage.TROUBLE) and not self.listing:
-            self.leave()
-
-    async def action_list(self) -> None:
-        """List the outcomes."""
-        if self.stage is Stage.REPORT and not self.listing:
-            self.list_outcomes(await self._read_outcomes())
-
-    def list_outcomes(self, outcomes: list[TaskOutcome]) -> None:
-        """Show a list in the place of the text."""
-        self.listing = True
-        self.query_one(OutcomeTable).show(outcomes)
-        self.show()
-
-    async def _read_outcomes(self) -> list[TaskOutcome]:
-        """Return what can be browsed: of more outcomes, those that went wrong come first."""
-        wrong: list[TaskOutcome] = []
-        right: list[TaskOutcome] = []
-        async for chunk in outcomes_in(self._folder):
-            for one in chunk:
-                kept = wrong if one.kind in (Kind.FAILED, Kind.SKIPPED) else right
-                if len(kept) < MOST_LISTED:
-                    kept.append(one)
-        return [*wrong, *right][:MOST_LISTED]
+        if self.stage in (Stage.REPORT, Stage.TROUBLE):
+            self.dismiss(self._settled)
 
     def action_next_kind(self) -> None:
         """List the outcomes of the next kind."""
-        if self.listing:
-            self.query_one(OutcomeTable).next_kind()
+        if self.stage is Stage.REPORT and self.lists:
+            self.table.next_kind()
             self.show()
 
     async def action_save(self) -> None:
-        """Save all outcomes to a file in the working directory."""
-        if self.stage is not Stage.REPORT or self.listing:
+        """Save all outcomes to a new file in the working directory."""
+        if self.stage is not Stage.REPORT or not self.lists:
             return
-        path = Path.cwd() / f"retry-{self._folder.name}.tsv"
         try:
+            path = _free_path(Path.cwd(), f"retry-{self._folder.name}")
             await save(self._folder, path)
         except HubError as error:
-            self._saved = str(error)
+            self._saved = str(error), "warn"
+        except FileNotFoundError:
+            self._saved = "The working directory is gone: there is nowhere to save to.", "warn"
         else:
-            self._saved = f"saved to {path}"
+            self._saved = f"Saved to {path}", "success"
         self.show()
 
     def action_move(self, steps: int) -> None:
         """Move in the list, or scroll the text."""
-        if self.listing:
-            self.query_one(OutcomeTable).move(steps)
+        if self.lists:
+            self.table.move(steps)
         else:
             self.query_one("#retry", ScrollText).scroll_lines(steps)
 
     def action_page(self, pages: int) -> None:
         """Move in the list, or scroll the text, by pages."""
-        if self.listing:
-            self.query_one(OutcomeTable).page(pages)
+        if self.lists:
+            self.table.page(pages)
         else:
             self.query_one("#retry", ScrollText).page(pages)
 
@@ -279,39 +337,46 @@ class BatchScreen(Screen[frozenset[str] | None]):
         """Paint what there is."""
         if not self.is_mounted:
             return
-        width = self.app.size.width - 4
+        width, height = self.app.size.width - 4, self.app.size.height
         bar = self.query_one("#retry-bar", Ends)
         bar.display = self.stage is Stage.RUNNING
         if self._progress is not None:
-            words = "stopping…" if self.stop.is_set() else "esc stops"
+            words = "stopping behind this chunk…" if self.stop.is_set() else "esc stops"
             bar.show(progress_bar(self._progress, self._rate()), [Piece(words, "dim")])
+        field = self.query_one(NumberField)
+        field.display = self.stage is Stage.ASKING and self.asks_for_number
         asked = self.question(width)
         question = self.query_one("#retry-question", ScrollText)
         question.display = bool(asked)
         question.styles.height = max(len(asked), 1)
         question.show(asked)
-        self.query_one(OutcomeTable).display = self.listing
-        text = self.query_one("#retry", ScrollText)
-        lines = [self._head(width)] if self.listing else self._text(width)
-        below = len(asked) + bar.display + self.query_one(NumberField).display
-        room = max(self.app.size.height - below, 1)
+        self.table.display = self.lists
+        room = height - len(asked) - bar.display - field.display
+        room = max(room - LEAST_ROWS if self.lists else room, 1)
+        lines = [Line(), *self._head(), Line(), *self.body(width), Line()]
         if len(lines) > room:
             lines = [line for line in lines if line.pieces]
-        text.styles.height = 2 if self.listing else min(len(lines), room)
+        text = self.query_one("#retry", ScrollText)
+        text.styles.height = min(len(lines), room)
         text.show(lines)
 
-    def _text(self, width: int) -> list[Line]:
-        return [Line(), self._head(width), Line(), *self.body(width), Line()]
+    @property
+    def asks_for_number(self) -> bool:
+        """Whether the number of tasks has to be typed."""
+        return False
 
-    def _head(self, width: int) -> Line:
+    def _head(self) -> Sequence[Line]:
         info = self.hub.info
-        place = f"   on {info.backend} {info.place}, queue {self.queue.place}"
-        return Line([Piece(f"{self._verb} "), Piece(self._selection, "title"), Piece(place, "dim")])
+        profile = one_line(self.session.profile or "")
+        badge = [Piece(f" {profile} ", "profile"), Piece(" ")] if profile else []
+        place = f"on {info.backend} {one_line(info.place)}, queue {one_line(self.queue.place)}"
+        return [
+            Line([Piece(f"{self._verb} "), Piece(self._selection, "title")]),
+            Line([*badge, Piece(place, "dim")]),
+        ]
 
 
-def keys_line(*hints: tuple[str, str]) -> Line:
-    """Return keys and what they do."""
-    pieces: list[Piece] = []
-    for key, words in hints:
-        pieces += [Piece(key, "key"), Piece(f" {words}   ", "dim")]
-    return Line(pieces)
+def _free_path(folder: Path, name: str) -> Path:
+    """Return the path of a file that is not there yet."""
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(path for one in names if not (path := folder / f"{one}.tsv").exists())

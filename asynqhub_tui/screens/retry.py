@@ -10,31 +10,40 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from asynqhub_tui.actions.retry import run as retrying
-from asynqhub_tui.actions.retry.decision import FORCIBLE, Decision
+from asynqhub_tui.actions.retry.batch import skipped_in
+from asynqhub_tui.actions.retry.decision import FORCIBLE, Planned
 from asynqhub_tui.actions.retry.preview import BY_KEY
-from asynqhub_tui.actions.retry.records import Kind, Summary, TaskOutcome
+from asynqhub_tui.actions.retry.records import TaskOutcome
 from asynqhub_tui.actions.retry.run import Plan
-from asynqhub_tui.figures import ago
-from asynqhub_tui.models import TaskRef
-from asynqhub_tui.repository import Hub, HubError
-from asynqhub_tui.screens.batch import MOST_LISTED, BatchScreen, Stage, keys_line
+from asynqhub_tui.models import FAILED_STATUSES, SUCCESS, Task, TaskRef
+from asynqhub_tui.repository import Hub, HubError, TaskFilter
+from asynqhub_tui.screens.batch import MOST_LISTED, BatchScreen, Stage
+from asynqhub_tui.screens.key_names import key_name
 from asynqhub_tui.session import Session
-from asynqhub_tui.text import one_line
+from asynqhub_tui.widgets.batch_words import keys_line
 from asynqhub_tui.widgets.canvas import Line, Piece
-from asynqhub_tui.widgets.deletion import sentence
 from asynqhub_tui.widgets.field import NumberField
-from asynqhub_tui.widgets.retry_words import preview_lines
+from asynqhub_tui.widgets.retry_words import one_task_lines, preview_lines
 
 RATES = (None, 1000.0, 500.0, 200.0, 100.0, 50.0, 20.0, 10.0, 5.0, 1.0)
 """Tasks per second that can be chosen; None is without a limit."""
 
+MOST_RECOUNTED = 10_000
+"""Up to so many tasks it is counted, while a preview stands, how many more there are by then."""
+
+_WIDE = 96
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The tasks to retry, in words, and how to read what identifies them as they are now."""
+    """The tasks to retry, in words, and how to read what identifies them as they are now.
+
+    `filter` is set where they are all that match it: there can be more of them soon.
+    """
 
     words: str
     refs: Callable[[Hub], AsyncIterable[Sequence[TaskRef]]]
+    filter: TaskFilter | None = None
 
 
 class RetryScreen(BatchScreen):
@@ -42,32 +51,39 @@ class RetryScreen(BatchScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "confirm", "confirm", show=False),
+        Binding("l", "list", "list what is skipped", show=False, priority=True),
         Binding("F", "force", "force", show=False, priority=True),
         Binding("plus", "rate(-1)", "faster", show=False, priority=True),
         Binding("minus", "rate(1)", "slower", show=False, priority=True),
     ]
 
     def __init__(self, session: Session, selection: Selection) -> None:
-        super().__init__(session, "Retry", one_line(selection.words))
+        super().__init__(session, "Retry", selection.words)
         self._chosen = selection
         self._plan: Plan | None = None
+        self._only: tuple[Planned, Task | None] | None = None
         self._force = False
         self._rate_step = 0
         self._read = 0
+        self._more = 0
+        self._recounting = False
+        self._wrong = False
 
     def on_mount(self) -> None:
         """Plan, which takes a while for many tasks."""
         super().on_mount()
+        if self._chosen.filter is not None:
+            self.set_interval(self.session.interval, self._look_for_more)
         self._replan()
 
     async def on_unmount(self) -> None:
         """Forget a plan that was not confirmed, however the screen came to its end."""
+        await super().on_unmount()
         await self._discard()
 
     def _replan(self) -> None:
         self.stage = Stage.READING
-        self._read = 0
-        self.query_one(NumberField).display = False
+        self._read = self._more = 0
         self.set_focus(None)
         self.run_worker(self._prepare(), group="plan", exclusive=True)
         self.show()
@@ -75,7 +91,7 @@ class RetryScreen(BatchScreen):
     async def _prepare(self) -> None:
         await self._discard()
         try:
-            self._plan = await retrying.prepare(
+            plan = self._plan = await retrying.prepare(
                 self.hub,
                 self.queue,
                 self._chosen.refs(self.hub),
@@ -84,87 +100,154 @@ class RetryScreen(BatchScreen):
                 force=self._force,
                 watch=self._watch,
             )
+            self._only = await self._read_only_one(plan) if plan.preview.total == 1 else None
         except HubError as error:
             self.fail(error)
             return
-        self.stage = Stage.ASKING
-        if self._plan.preview.included > BY_KEY:
+        self.ask()
+        self._focus_field()
+
+    async def _read_only_one(self, plan: Plan) -> tuple[Planned, Task | None]:
+        [planned] = [one async for chunk in plan.batch.planned() for one in chunk]
+        found = await self.hub.tasks.changes([planned.ref.task_id])
+        return planned, next(iter(found.tasks), None)
+
+    def _focus_field(self) -> None:
+        if self.asks_for_number:
             field = self.query_one(NumberField)
             field.value = ""
-            field.display = True
             self.set_focus(field)
-        self.show()
 
     def _watch(self, read: int) -> None:
         self._read = read
         self.show()
 
     async def _discard(self) -> None:
-        if self._plan is not None and self.stage in (Stage.READING, Stage.ASKING):
+        if self._plan is not None and self.stage is not Stage.RUNNING and self._progress is None:
             plan, self._plan = self._plan, None
             await plan.discard()
+
+    def _look_for_more(self) -> None:
+        known = self._plan.preview.total if self._plan is not None else MOST_RECOUNTED
+        wanted = self.stage is Stage.ASKING and known < MOST_RECOUNTED
+        if wanted and not self._recounting and not self.session.paused:
+            self._recounting = True
+            self.run_worker(self._recount(known), group="recount")
+
+    async def _recount(self, known: int) -> None:
+        """Count how many match by now; that it cannot be counted is no matter for the retry."""
+        assert self._chosen.filter is not None
+        try:
+            found = await self.hub.tasks.count_tasks(self._chosen.filter, cap=MOST_RECOUNTED)
+        except HubError:
+            return
+        finally:
+            self._recounting = False
+        if found.kind != "about":
+            self._more = max(found.value - known, 0)
+            self.show()
+
+    @property
+    def asks_for_number(self) -> bool:
+        """Whether the number of tasks has to be typed."""
+        return self._plan is not None and self._plan.preview.included > BY_KEY
 
     def body(self, width: int) -> list[Line]:
         """Return the preview, and later the report."""
         if self.stage is Stage.READING:
             return [Line([Piece(f"looking at the tasks and at asynq…  {self._read:,}", "dim")])]
-        if self.stage in (Stage.ASKING, Stage.RUNNING) and self._plan is not None:
-            return preview_lines(self._plan.preview, self.session.view.now(), width)
-        return super().body(width)
+        if self.stage not in (Stage.ASKING, Stage.RUNNING) or self._plan is None:
+            return super().body(width)
+        view = self.session.view
+        if self._only is not None:
+            return one_task_lines(*self._only, view, width, forced=self._force)
+        return preview_lines(self._plan.preview, view.now(), width, self.app.size.height)
 
     def question(self, width: int) -> list[Line]:
         """Return what is asked."""
-        if self.stage is not Stage.ASKING or self.listing or self._plan is None:
+        if self.stage is Stage.LISTING:
+            shown = Piece(f"{self.table.showing} that are skipped   ", "accent")
+            return [Line([shown, *keys_line(("esc", "back to the preview")).pieces])]
+        if self.stage is not Stage.ASKING or self._plan is None:
             return super().question(width)
         preview = self._plan.preview
-        hints = [("esc", "cancels")]
-        if preview.reasons:
+        hints = []
+        if preview.reasons and self._only is None:
             hints.append(("l", "lists what is skipped"))
-        if any(preview.reasons[reason] for reason in FORCIBLE) or self._force:
+        if self._force or any(preview.reasons[reason] for reason in FORCIBLE):
             hints.append(("F", "does not force" if self._force else "forces what is on its way"))
-        if not preview.included:
-            return [Line([Piece("There is nothing to retry.", "strong")]), keys_line(*hints)]
+        if preview.included:
+            lines = [self._how(width)] if preview.included > 1 else []
+            lines.append(Line([*self._asked(preview.included), Piece("   "), *_esc("cancels")]))
+        else:
+            lines = [Line([*self._nothing(), Piece("   "), *_esc("closes")])]
+        return [*([keys_line(*hints)] if hints else []), *lines]
+
+    def _how(self, width: int) -> Line:
         rate = RATES[self._rate_step]
-        words = "unlimited" if rate is None else f"{rate:g} tasks a second"
-        return [
-            Line([Piece("rate ", "dim"), Piece(words), Piece("   - slower   + faster", "dim")]),
-            Line([*self._asked(preview.included), Piece("   "), *keys_line(*hints).pieces]),
+        pieces = [
+            Piece("rate ", "dim"),
+            Piece("unlimited" if rate is None else f"{rate:,g}/s"),
+            Piece("   "),
+            *keys_line(("-", "slower"), ("+", "faster")).pieces,
         ]
+        if self._more:
+            statuses = self._chosen.filter.statuses if self._chosen.filter is not None else ()
+            verb = "failed" if set(statuses) <= set(FAILED_STATUSES) else "match by now"
+            since = " since this preview and are" if width >= _WIDE and verb == "failed" else ","
+            pieces.append(Piece(f"{self._more:,} more {verb}{since} not included", "warn"))
+        return Line(pieces)
 
     def _asked(self, included: int) -> list[Piece]:
-        if included <= BY_KEY:
+        if not self.asks_for_number:
             what = "it" if included == 1 else f"these {included}"
             return [Piece("y", "key"), Piece(f" retries {what}", "strong")]
         if self.query_one(NumberField).value == str(included):
             return [Piece("Enter to retry them", "fail")]
+        if self._wrong:
+            return [Piece(f"That is not their number: type {included} to retry them", "warn")]
         return [Piece(f"Type {included} to retry them", "strong")]
+
+    def _nothing(self) -> list[Piece]:
+        if self._only is not None and self._only[0].ref.status == SUCCESS:
+            replay = key_name(self.session, "tasks.replay")
+            return [Piece("It has succeeded: "), Piece(replay, "key"), Piece(" replays a copy")]
+        return [Piece("There is nothing to retry.", "strong")]
 
     def on_input_changed(self) -> None:
         """Show whether the number is right so far."""
+        self._wrong = False
         self.show()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Go on when the number was typed exactly; otherwise stay."""
+        """Go on when the number was typed exactly; otherwise stay, and say so."""
         event.stop()
-        if self._plan is not None and event.value == str(self._plan.preview.included):
-            self._confirmed()
+        if self._plan is None or self.stage is not Stage.ASKING or not self.reading.seen:
+            return
+        if event.value == str(self._plan.preview.included):
+            self._confirmed(self._plan)
+        else:
+            self._wrong = bool(event.value)
+            self.show()
 
     def action_confirm(self) -> None:
-        """Go on, where one key is enough."""
-        if self._plan is not None and 0 < self._plan.preview.included <= BY_KEY:
-            self._confirmed()
-
-    def _confirmed(self) -> None:
-        if self.stage is not Stage.ASKING or self.listing or self._plan is None:
-            return
-        rate = RATES[self._rate_step]
+        """Go on, where one key is enough and what it confirms could be read."""
         plan = self._plan
+        if self.stage is not Stage.ASKING or plan is None or not self.reading.read:
+            return
+        if 0 < plan.preview.included <= BY_KEY:
+            self._confirmed(plan)
+
+    def _confirmed(self, plan: Plan) -> None:
+        rate = RATES[self._rate_step]
         work = retrying.run(self.hub, self.queue, plan, self.journal, stop=self.stop, rate=rate)
         self.begin(work, plan.batch.folder)
 
     def action_force(self) -> None:
         """Plan anew, with or without what is likely on its way."""
-        if self.stage is Stage.ASKING and not self.listing:
+        if self.stage is not Stage.ASKING or self._plan is None:
+            return
+        if self._force or any(self._plan.preview.reasons[reason] for reason in FORCIBLE):
             self._force = not self._force
             self._replan()
 
@@ -175,55 +258,28 @@ class RetryScreen(BatchScreen):
             self.show()
 
     async def action_list(self) -> None:
-        """List what is skipped, and later the outcomes."""
-        if self.stage is not Stage.ASKING or self.listing or self._plan is None:
-            await super().action_list()
+        """List what is skipped."""
+        if self.stage is not Stage.ASKING or self._plan is None or not self._plan.preview.reasons:
             return
         skipped: list[TaskOutcome] = []
-        async for chunk in self._plan.batch.planned():
-            skipped += [
-                TaskOutcome(task_id=one.ref.task_id, kind=Kind.SKIPPED, reason=one.reason)
-                for one in chunk
-                if one.decision is Decision.SKIP
-            ]
+        async for chunk in skipped_in(self._plan.batch.folder):
+            skipped += chunk
             if len(skipped) >= MOST_LISTED:
                 break
-        self.list_outcomes(skipped[:MOST_LISTED])
+        self.table.show(skipped[:MOST_LISTED], sum(self._plan.preview.reasons.values()))
+        self.stage = Stage.LISTING
+        self.set_focus(None)
+        self.show()
+
+    def action_back(self) -> None:
+        """Leave the list, stop what runs, or close the screen."""
+        if self.stage is Stage.LISTING:
+            self.stage = Stage.ASKING
+            self.show()
+            self._focus_field()
+        else:
+            super().action_back()
 
 
-class ResumeScreen(BatchScreen):
-    """Offers to go on with a batch that was interrupted, and does."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "confirm", "confirm", show=False)]
-
-    def __init__(self, session: Session, batch: Summary) -> None:
-        super().__init__(session, "Resume the retry of", one_line(batch.head.selection))
-        self._batch = batch
-        self.stage = Stage.ASKING
-
-    def body(self, width: int) -> list[Line]:
-        """Return what was interrupted."""
-        if self.stage is Stage.REPORT or self.stage is Stage.TROUBLE:
-            return super().body(width)
-        head = self._batch.head
-        when = ago(head.confirmed_at, self.session.view.now())
-        words = (
-            f"A batch of {head.included:,} tasks, confirmed {when} by {head.operator}, was"
-            " interrupted. What has been run already is not run again."
-        )
-        return sentence("▲ ", words, "warn", width)
-
-    def question(self, width: int) -> list[Line]:
-        """Return what is asked."""
-        if self.stage is Stage.ASKING:
-            return [keys_line(("y", "goes on with it"), ("esc", "later"))]
-        return super().question(width)
-
-    def action_confirm(self) -> None:
-        """Go on with it."""
-        if self.stage is not Stage.ASKING:
-            return
-        batch_id = self._batch.head.batch
-        folder = retrying.batches_of(self.journal) / batch_id
-        work = retrying.resume(self.hub, self.queue, batch_id, self.journal, stop=self.stop)
-        self.begin(work, folder)
+def _esc(words: str) -> Sequence[Piece]:
+    return keys_line(("esc", words)).pieces

@@ -307,7 +307,7 @@ class TasksScreen(HubScreen):
         task, now = self.table.current, self.session.view.now
         ids = list(self.table.marks) or ([task.task_id] if task else [])
         if ids:
-            words = f"{len(ids):,} marked tasks" if self.table.marks else ids[0]
+            words = f"{len(ids):,} marked tasks" if len(ids) > 1 else ids[0]
             self.retry(Selection(words, lambda hub: refs_of(hub, ids, now())), self._settled)
 
     def action_retry_all(self) -> None:
@@ -315,7 +315,7 @@ class TasksScreen(HubScreen):
         filter = failed_only(self.filter)
         words = f"all that match {query.render(filter)}"
         self.retry(
-            Selection(words, lambda hub: hub.tasks.task_refs(filter, limit=MOST_TASKS)),
+            Selection(words, lambda hub: hub.tasks.task_refs(filter, limit=MOST_TASKS), filter),
             self._settled,
         )
 

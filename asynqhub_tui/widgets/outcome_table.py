@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from asynqhub_tui.actions.retry.records import Kind, TaskOutcome
 from asynqhub_tui.actions.retry.saving import why
 from asynqhub_tui.text import fit_ends, one_line
+from asynqhub_tui.widgets.batch_words import LOOKS
 from asynqhub_tui.widgets.table import Column, Table
-
-LOOKS = {
-    Kind.FAILED: ("✗", "fail"),
-    Kind.SKIPPED: ("○", "warn"),
-    Kind.ENQUEUED: ("✓", "success"),
-    Kind.RESUMED: ("✓", "success"),
-}
-"""Sign and tone of each kind of outcome, the most important first."""
 
 
 class OutcomeTable(Table[TaskOutcome]):
@@ -26,24 +18,40 @@ class OutcomeTable(Table[TaskOutcome]):
         super().__init__(id=id)
         self._all: Sequence[TaskOutcome] = ()
         self._rows: Sequence[TaskOutcome] = ()
-        self.only: Kind | None = None
+        self._total = 0
+        self._only: Kind | None = None
 
-    def show(self, outcomes: Sequence[TaskOutcome]) -> None:
-        """Show these outcomes, the most important kinds first."""
+    def show(self, outcomes: Sequence[TaskOutcome], total: int) -> None:
+        """Show these outcomes of `total`, what went wrong first, and alike ones together."""
         places = {kind: place for place, kind in enumerate(LOOKS)}
-        self._all = sorted(outcomes, key=lambda one: places[one.kind])
-        self.only = None
+        self._all = sorted(outcomes, key=lambda one: (places[one.kind], one.reason or ""))
+        self._total = total
+        self._only = None
         self._choose()
+
+    @property
+    def kinds(self) -> Sequence[Kind]:
+        """The kinds of outcomes that there are."""
+        there = {one.kind for one in self._all}
+        return [kind for kind in LOOKS if kind in there]
+
+    @property
+    def showing(self) -> str:
+        """What is listed, in words."""
+        if self._only is not None:
+            return f"{self._only} {self.count:,}"
+        if self._total > self.count:
+            return f"the first {self.count:,} of {self._total:,}"
+        return f"all {self.count:,}"
 
     def next_kind(self) -> None:
         """Show the outcomes of the next kind that there is, or all again."""
-        there = Counter(one.kind for one in self._all)
-        steps = [None, *(kind for kind in LOOKS if there[kind])]
-        self.only = steps[(steps.index(self.only) + 1) % len(steps)]
+        steps = [None, *self.kinds]
+        self._only = steps[(steps.index(self._only) + 1) % len(steps)]
         self._choose()
 
     def _choose(self) -> None:
-        self._rows = [one for one in self._all if self.only in (None, one.kind)]
+        self._rows = [one for one in self._all if self._only in (None, one.kind)]
         self.place(0)
 
     @property
@@ -59,10 +67,6 @@ class OutcomeTable(Table[TaskOutcome]):
     def row(self, index: int) -> TaskOutcome:
         """Return the outcome at `index`."""
         return self._rows[index]
-
-    def empty_text(self) -> str:
-        """What stands in an empty table."""
-        return "nothing to list"
 
 
 def _outcome(outcome: TaskOutcome, width: int) -> tuple[str, str]:

@@ -1,31 +1,46 @@
-"""The words of the screen that retries tasks."""
+"""The words of the preview of a retry."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from asynqhub_tui import figures
-from asynqhub_tui.actions.retry.decision import FORCIBLE
-from asynqhub_tui.actions.retry.execution import Progress
+from asynqhub_tui import queue as asynq
+from asynqhub_tui.actions.retry.decision import FORCIBLE, Decision, Planned, Reason
+from asynqhub_tui.actions.retry.planning import MOST_TASKS
 from asynqhub_tui.actions.retry.preview import Preview, decision_lines
-from asynqhub_tui.actions.retry.records import End, Ending, Kind
-from asynqhub_tui.text import fit, one_line
+from asynqhub_tui.figures import span
+from asynqhub_tui.models import FAILED_STATUSES, Task
+from asynqhub_tui.text import fit, one_line, wrap
+from asynqhub_tui.view import View
 from asynqhub_tui.widgets.canvas import Line, Piece
 from asynqhub_tui.widgets.deletion import sentence
 
-BAR = 24
-"""Cells of the progress bar."""
+LABEL, NUMBER = 16, 8
+"""Cells of a decision's name, and of a count."""
 
-LABEL, NUMBER, GROUP = 16, 8, 34
-"""Cells of a decision's name, of a count, and of a worker's, queue's or error's name."""
+FEW, MANY = 4, 8
+"""How many workers, queues and errors are named, and how many where the terminal is high."""
 
-MOST_GROUPS = 4
-"""How many workers, queues and errors are named."""
+HIGH = 40
+
+_SKIPPED = {
+    Reason.NOT_FAILED: "It has not failed: there is nothing to retry.",
+    Reason.CLAIMED: "Another batch has retried it already.",
+    Reason.QUEUED: "It waits in its queue already.",
+    Reason.RUNNING: "It runs already.",
+    Reason.COMPLETED: "asynq says that it is completed.",
+    Reason.RETRIES_LEFT: "It has retries left, and asynq's copy was not found: it is likely on its"
+    " way by itself.",
+    Reason.NOT_SEARCHED: "Its queue is too long to be searched to its end: it may be on its way by"
+    " itself.",
+    Reason.WORKER_UNKNOWN: "Its worker is unknown: nobody would run it.",
+    Reason.WORKER_DISABLED: "Its worker is disabled: enable it first.",
+    Reason.GONE: "The store no longer has it.",
+}
 
 
-def preview_lines(preview: Preview, now: datetime, width: int) -> list[Line]:
+def preview_lines(preview: Preview, now: datetime, width: int, height: int) -> list[Line]:
     """Return what is going to happen to how many tasks, and which they are."""
     lines: list[Line] = []
     for name, count, more in decision_lines(preview, now):
@@ -37,9 +52,10 @@ def preview_lines(preview: Preview, now: datetime, width: int) -> list[Line]:
             lines.append(Line([indent if number else label, Piece("   "), *line.pieces]))
     if preview.included:
         lines.append(Line())
-        lines += _groups("by error", preview.errors, width)
-        lines += _groups("by worker", preview.workers, width)
-        lines += _groups("by queue", preview.queues, width)
+        lines += _groups(preview, width, MANY if height >= HIGH else FEW)
+    if preview.total >= MOST_TASKS:
+        words = f"Only the first {MOST_TASKS:,} tasks are looked at; retry the others afterwards."
+        lines += [Line(), *sentence("▲ ", words, "warn", width)]
     likely = sum(preview.reasons[reason] for reason in FORCIBLE)
     if likely:
         lines.append(Line())
@@ -48,57 +64,89 @@ def preview_lines(preview: Preview, now: datetime, width: int) -> list[Line]:
     return lines
 
 
-def progress_bar(progress: Progress, rate: float | None) -> list[Piece]:
-    """Return how far a batch has come; `rate` is how many tasks a second it does."""
-    share = progress.done / progress.included if progress.included else 1.0
-    full = int(share * BAR)
-    words = counts_words(progress.counts)
-    left = ""
-    if rate:
-        remaining = timedelta(seconds=(progress.included - progress.done) / rate)
-        left = f"   {rate:,.0f}/s   {figures.span(remaining)} left"
-    return [
-        Piece("━" * full, "accent"),
-        Piece("━" * (BAR - full), "dim"),
-        Piece(f" {share:4.0%}{left}   {words}"),
-    ]
+def one_task_lines(
+    planned: Planned, task: Task | None, view: View, width: int, *, forced: bool
+) -> list[Line]:
+    """Return what is going to happen to the only task, and what it failed with.
 
-
-def report_lines(end: End, included: int, width: int) -> list[Line]:
-    """Return how a batch ended and what came of its tasks."""
-    left = included - sum(end.counts.values())
-    head = {
-        Ending.DONE: ("✓ ", "success", "Done."),
-        Ending.CANCELLED: ("▲ ", "warn", "Stopped, as you wished."),
-        Ending.STOPPED: ("▲ ", "warn", end.sentence or "Stopped."),
-    }[end.ending]
-    sign, tone, words = head
-    lines = [*sentence(sign, words, tone, width), Line()]
-    for kind in Kind:
-        count = end.counts.get(kind, 0)
-        tone = "fail" if kind is Kind.FAILED and count else "strong" if count else "dim"
-        lines.append(Line([Piece(f"  {fit(kind, LABEL)}{count:>{NUMBER},}", tone)]))
-    if left:
-        lines.append(Line([Piece(f"  {fit('not reached', LABEL)}{left:>{NUMBER},}", "warn")]))
-        lines.append(Line())
-        words = "What was not reached can be resumed: at the next start, or by journal resume."
-        lines += sentence("", words, "dim", width)
+    `forced` tells that it is enqueued although it may be on its way. `task` is None where the
+    store no longer has it.
+    """
+    lines = sentence("", _fate(planned, view.now()), "strong", width)
+    if forced and planned.decision is Decision.ENQUEUE:
+        words = "If asynq has a copy that was not found, it runs twice."
+        lines += sentence("▲ ", words, "warn", width)
+    if task is None:
+        return lines
+    most = view.max_attempts(task)
+    attempt = f"attempt {task.last_attempt}" + (f" of {most}" if most else "")
+    facts = [("worker", task.worker_name), ("queue", task.queue)]
+    if task.status in FAILED_STATUSES and task.last_attempt:
+        facts.append(("failed", f"{attempt}, {view.brief_moment(task.updated_at)}"))
+    lines.append(Line())
+    lines += [Line([Piece(f"  {name:<8}", "dim"), Piece(one_line(value))]) for name, value in facts]
+    for number, line in enumerate(wrap(task.error or "", width - 10, 4) if task.error else ()):
+        lines.append(Line([Piece(f"  {'' if number else 'error':<8}", "dim"), Piece(line)]))
     return lines
 
 
-def counts_words(counts: Mapping[Kind, int]) -> str:
-    """Return the outcomes so far in one line."""
-    return "  ".join(f"{kind} {counts[kind]:,}" for kind in Kind if counts.get(kind))
+def _fate(planned: Planned, now: datetime) -> str:
+    if planned.decision is Decision.SKIP:
+        assert planned.reason is not None
+        return _SKIPPED.get(planned.reason, f"It is skipped: {planned.reason}.")
+    if planned.decision is Decision.ENQUEUE:
+        return (
+            "asynq no longer has it. It is enqueued again, under the same task id and with all of"
+            " its retries."
+        )
+    if planned.state == asynq.ARCHIVED:
+        return (
+            "asynq has given up on it and archived it. It goes back to its queue and runs once"
+            " more, in place."
+        )
+    held = "would retry it by itself" if planned.state == asynq.RETRY else "holds it until its time"
+    return f"asynq {held}{_when(planned.next_at, now)}. It runs now instead."
 
 
-def _groups(title: str, counts: Counter[str], width: int) -> list[Line]:
-    room = max(width - LABEL - NUMBER - 6, 10)
+def _when(at: datetime | None, now: datetime) -> str:
+    if at is None:
+        return ""
+    return f" in {span(at - now)}" if at > now + timedelta(seconds=1) else " at any moment"
+
+
+def _groups(preview: Preview, width: int, most: int) -> list[Line]:
+    """Return blocks by error, worker and queue; what all have in common takes one line."""
+    several: list[Line] = []
+    common: list[Line] = []
+    for name, counts in (
+        ("error", preview.errors),
+        ("worker", preview.workers),
+        ("queue", preview.queues),
+    ):
+        if len(counts) > 1:
+            several += _group(f"by {name}", counts, width, most)
+        elif name != "worker" or len(preview.queues) > 1:  # a queue names its worker
+            common += [_common(name, only, width) for only in counts]
+    return [*several, *common]
+
+
+def _group(title: str, counts: Counter[str], width: int, most: int) -> list[Line]:
     lines = []
-    for number, (name, count) in enumerate(counts.most_common(MOST_GROUPS)):
-        label = fit(title if not number else "", LABEL)
+    named = counts.most_common(most if len(counts) <= most else most - 1)
+    for number, (name, count) in enumerate(named):
+        label = fit("" if number else title, LABEL)
         pieces = [Piece(f"  {label}", "dim"), Piece(f"{count:>{NUMBER},}   ")]
-        lines.append(Line([*pieces, Piece(fit(one_line(name), room).rstrip())]))
-    if len(counts) > MOST_GROUPS:
-        more = f"and {len(counts) - MOST_GROUPS:,} more"
-        lines.append(Line([Piece(" " * (LABEL + NUMBER + 5)), Piece(more, "dim")]))
+        lines.append(Line([*pieces, _name(name, width)]))
+    if len(counts) > most:
+        others = sum(counts.values()) - sum(count for _, count in named)
+        more = f"{others:>{NUMBER},}   {len(counts) - len(named):,} others"
+        lines.append(Line([Piece(" " * (LABEL + 2)), Piece(more, "dim")]))
     return lines
+
+
+def _common(title: str, name: str, width: int) -> Line:
+    return Line([Piece(f"  {fit(title, LABEL)}{'all':>{NUMBER}}   ", "dim"), _name(name, width)])
+
+
+def _name(name: str, width: int) -> Piece:
+    return Piece(fit(one_line(name), max(width - LABEL - NUMBER - 6, 10)).rstrip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,9 @@ from asynqhub_tui.backends import sqlite
 from asynqhub_tui.polling import Poller
 from asynqhub_tui.screens import base
 from asynqhub_tui.widgets import reading
+from tests.screens.retrying import Retrying
 from tests.screens.stage import Clock, Stage
+from tests.valkey import ValkeyServer
 
 
 @pytest.fixture
@@ -45,3 +48,11 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Stag
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ASYNQHUB_TUI_STATE", "state")
     return Stage(tmp_path, clock)
+
+
+@pytest.fixture
+def retrying(stage: Stage, valkey_server: ValkeyServer) -> Iterator[Retrying]:
+    """The same with the fleet's rows, and an empty Redis as its queue."""
+    uri = valkey_server.fresh()
+    with valkey_server.client_of(uri) as redis:
+        yield Retrying(stage, uri, redis)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 from asynqhub_tui.actions.retry import disk
+from asynqhub_tui.actions.retry.batch import skipped
 from asynqhub_tui.actions.retry.disk import on_disk
 from asynqhub_tui.actions.retry.records import TaskOutcome
 from asynqhub_tui.text import one_line
 
 
 async def save(batch: Path, path: Path) -> None:
-    """Write a line for each outcome of the batch in folder `batch`, its parts separated by tabs.
+    """Write a line for each task of the batch in folder `batch`, its parts separated by tabs.
+
+    What was skipped already when it was planned comes last.
 
     Raises Refused where the file is there already, or cannot be written.
     """
-    await on_disk(path, _save, batch / "outcomes.jsonl", path)
+    await on_disk(path, _save, batch, path)
 
 
 def why(outcome: TaskOutcome) -> str:
@@ -23,10 +27,10 @@ def why(outcome: TaskOutcome) -> str:
     return one_line(": ".join(part for part in (outcome.reason, outcome.detail) if part))
 
 
-def _save(outcomes: Path, path: Path) -> None:
+def _save(batch: Path, path: Path) -> None:
     with disk.create(path) as file:
         file.write(b"outcome\ttask_id\twhy\n")
-        for one in disk.entries(outcomes, TaskOutcome):
+        for one in chain(disk.entries(batch / "outcomes.jsonl", TaskOutcome), skipped(batch)):
             line = "\t".join((one.kind, one_line(one.task_id), why(one)))
             file.write(f"{line}\n".encode())
         disk.sync(file)
