@@ -16,7 +16,7 @@ from asynqhub_tui.headless import as_json, outcomes, output
 from asynqhub_tui.headless.asking import stopping
 from asynqhub_tui.headless.output import Column
 from asynqhub_tui.queue import TaskQueue
-from asynqhub_tui.repository import Hub, NotFound
+from asynqhub_tui.repository import Hub, NotFound, Refused
 from asynqhub_tui.text import one_line
 from asynqhub_tui.view import View
 
@@ -73,7 +73,15 @@ async def show_one(view: View, id: str, *, json: bool) -> int:
 
 
 async def resume(hub: Hub, queue: TaskQueue, batch_id: str, *, json: bool) -> int:
-    """Run what is left of a batch, and write the outcome of each task."""
+    """Run what is left of a batch, and write the outcome of each task.
+
+    Raises what taking up a batch raises, and Refused on the demo.
+    """
+    if hub.info.demo:
+        raise Refused(
+            "The embedded demo is another one in every run: no batch of it can go on.",
+            hint="Start with the installation of the batch to resume it.",
+        )
     journal = Journal.of(hub.info)
     with output.ProgressLine() as line, stopping(line.note) as stop:
         work = retrying.resume(hub, queue, batch_id, journal, stop=stop)

@@ -338,3 +338,15 @@ def test_the_demo_can_be_tried_and_says_that_nothing_stays(
     said = json.loads(done.stdout)
     assert {one["outcome"] for one in said["tasks"]} >= {"resumed", "enqueued", "skipped"}
     assert os.listdir(installation.state / "batches") == [said["batch"]]
+    resumed = subprocess.run(
+        [PROGRAM, "journal", "resume", said["batch"]],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=installation.folder,
+        env=bare,
+        stdin=subprocess.DEVNULL,
+    )
+    assert (resumed.returncode, resumed.stdout) == (cli.REFUSED, "")
+    assert "no batch of it can go on" in resumed.stderr
