@@ -108,6 +108,21 @@ def test_a_second_ctrl_c_ends_at_once(
     assert on_own_valkey.pending() == 1
 
 
+def test_a_redis_that_goes_away_is_waited_for(
+    start: Start, on_own_valkey: Installation, own_valkey: ValkeyServer
+) -> None:
+    on_own_valkey.exhausted("a")
+    terminal = start("retry", "a", **on_own_valkey.environ)
+    terminal.wait_for("Type y:")
+    own_valkey.stop()
+    terminal.press("y", "enter")
+    terminal.wait_for("Trying again in 1 s.")
+    own_valkey.start()
+    assert terminal.wait_exit() == 0
+    assert "enqueued  1" in terminal.screen
+    assert on_own_valkey.pending() == 1
+
+
 def test_a_redis_that_takes_no_writes_stops_a_batch(
     on_own_valkey: Installation, own_valkey: ValkeyServer
 ) -> None:

@@ -84,6 +84,11 @@ def test_the_wheel_holds_the_styles_and_no_tests(wheel: Path) -> None:
     assert {name.split("/")[0].split("-")[0] for name in names} == {"asynqhub_tui"}
 
 
+def test_the_wheel_holds_every_module(wheel: Path) -> None:
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "asynqhub_tui").rglob("*.py")}
+    assert modules <= set(zipfile.ZipFile(wheel).namelist())
+
+
 def test_the_wheel_asks_for_what_it_imports_and_no_more(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
@@ -112,3 +117,18 @@ def test_the_stylesheets_are_those_of_the_installed_package(
     assert sheets
     assert all(Path(sheet).is_file() for sheet in sheets)
     assert all(Path(sheet).is_relative_to(installed.parent) for sheet in sheets)
+
+
+def test_the_queue_can_be_opened(installed: Path, tmp_path: Path) -> None:
+    code = (
+        "import asyncio\n"
+        "from pydantic import SecretStr\n"
+        "from asynqhub_tui import asynq\n"
+        "async def main():\n"
+        "    async with await asynq.open_queue(SecretStr('127.0.0.1:6379')) as queue:\n"
+        "        print(asynq.__file__, queue.place)\n"
+        "asyncio.run(main())\n"
+    )
+    file, place = run(installed / "python", "-c", code, cwd=tmp_path).split()
+    assert place == "127.0.0.1:6379/0"
+    assert Path(file).is_relative_to(installed.parent)
