@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from asynqhub_tui.actions.retry.batch import CHUNK, Batch
-from asynqhub_tui.actions.retry.batches import KEPT, interrupted, list_batches, tidy
+from asynqhub_tui.actions.retry.batches import KEPT, find_batch, interrupted, list_batches, tidy
 from asynqhub_tui.actions.retry.decision import Decision, Planned, Reason
 from asynqhub_tui.actions.retry.pace import Pace
 from asynqhub_tui.actions.retry.records import End, Ending, Head, Kind, TaskOutcome
@@ -125,6 +125,23 @@ async def test_which_batches_there_are(tmp_path: Path) -> None:
     assert [one.head.batch for one in await interrupted(tmp_path, "hub.db", NOW)] == [lost.id]
     assert await interrupted(tmp_path, "other.db", NOW) == []
     assert await interrupted(tmp_path, "hub.db", NOW + timedelta(days=7)) == []
+
+
+async def test_one_batch_and_how_it_stands(tmp_path: Path) -> None:
+    async def state(batch_id: str) -> str | None:
+        found = await find_batch(tmp_path, batch_id)
+        return found.state if found else None
+
+    async with await begun(tmp_path) as batch:
+        assert await state(batch.id) is None, "nobody has confirmed it"
+        await batch.confirm(head_of(batch))
+        assert await state(batch.id) == "running"
+    assert await state(batch.id) == "interrupted"
+    async with await Batch.take(tmp_path, batch.id) as again:
+        await again.end(End(ended_at=NOW, ending=Ending.CANCELLED, counts={}))
+    assert await state(batch.id) == "cancelled"
+    for other in ("nothing", "", "..", f"../{tmp_path.name}"):
+        assert await state(other) is None
 
 
 async def test_what_is_of_no_use_goes(tmp_path: Path) -> None:
