@@ -1,4 +1,4 @@
-"""An installation whose tasks have all failed for good, and asynq's copies of them."""
+"""An installation with many tasks that failed for good, and asynq's copies of them."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ PAYLOAD = json.dumps({"url": "https://example.com/" + "a/" * 40, "depth": 3, "ta
 _AT_ONCE = 1_000
 
 
-def fill(dsn: str, tasks: int) -> None:
-    """Write tasks, task-1 onward, whose retries are exhausted, evenly over the queues."""
+def fill(dsn: str, tasks: int, *, succeeded: int = 0) -> None:
+    """Write tasks, task-1 onward, whose retries are exhausted, evenly over the queues.
+
+    So many more have `succeeded`.
+    """
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(
             "INSERT INTO worker (worker_name, queue_groups) VALUES (%s, '[]')", [WORKER]
         )
-        connection.execute(
-            _TASKS, {"worker": WORKER, "queues": QUEUES, "tasks": tasks, "p": PAYLOAD}
-        )
+        values = {"worker": WORKER, "queues": QUEUES, "failed": tasks, "tasks": tasks + succeeded}
+        connection.execute(_TASKS, values | {"payload": PAYLOAD})
         connection.execute("VACUUM (ANALYZE)")
         connection.execute("CHECKPOINT")
 
@@ -63,8 +65,9 @@ _TASKS = """
 INSERT INTO task (task_id, worker_name, queue, payload, status, last_attempt, last_error,
     created_at, updated_at)
 SELECT 'task-' || n, %(worker)s,
-    (%(queues)s::text[])[1 + n %% cardinality(%(queues)s::text[])], %(p)s::jsonb, 'fail', 4,
-    'the site does not answer', at, at
+    (%(queues)s::text[])[1 + n %% cardinality(%(queues)s::text[])], %(payload)s::jsonb,
+    CASE WHEN n <= %(failed)s THEN 'fail' ELSE 'success' END, 4,
+    CASE WHEN n <= %(failed)s THEN 'the site does not answer' END, at, at
 FROM generate_series(1, %(tasks)s) AS n,
     LATERAL (SELECT timestamptz '2026-01-01 00:00:00Z' + n * interval '1 millisecond') AS t(at)
 """
