@@ -196,6 +196,12 @@ def envelope(task_id: str, payload: str) -> str:
 class QueueReader(Protocol):
     """What the screens and a plan read."""
 
+    def differs(self, address: str) -> bool:
+        """Whether `address`, as a worker's row has it, names another Redis than this queue's.
+
+        Only the names are compared: two of them may lead to the same server.
+        """
+
     async def servers(self) -> Sequence[Server]:
         """Return the live servers, by host, pid and queues."""
 

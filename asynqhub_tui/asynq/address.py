@@ -19,6 +19,8 @@ from asynqhub_tui.repository import Refused
 _FORMS = "Write redis://:PASSWORD@HOST:PORT/DB, rediss://…, redis-socket:///PATH?db=N or \
 redis-sentinel://HOST:PORT,HOST:PORT?master=NAME."
 
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
 _NO_PASSWORD = SecretStr("")
 
 
@@ -45,6 +47,20 @@ class Address:
             return f"{self.socket} db {self.db}" if self.db else self.socket
         ((host, port),) = self.hosts
         return f"{f'[{host}]' if ':' in host else host}:{port}/{self.db}"
+
+    def same(self, other: Address) -> bool:
+        """Whether both name the same database; of sentinels one in common is enough."""
+        if self.master is not None or other.master is not None:
+            return self.master == other.master and bool(_named(self) & _named(other))
+        return (_named(self), self.socket, self.db) == (_named(other), other.socket, other.db)
+
+
+def _named(address: Address) -> frozenset[tuple[str, int]]:
+    """The hosts, whatever this machine is called."""
+    return frozenset(
+        ("localhost" if host.lower() in _LOCAL else host.lower(), port)
+        for host, port in address.hosts
+    )
 
 
 def parse(text: str) -> Address:

@@ -57,6 +57,7 @@ class RedisConnection:
 
     def __init__(self, address: Address) -> None:
         """Connects to nothing yet."""
+        self.address = address
         self.place = address.place
         self._sentinel = _sentinel(address)
         self._pool = _pool(address, self._sentinel)

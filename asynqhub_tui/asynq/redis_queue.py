@@ -36,6 +36,7 @@ class RedisQueue(TaskQueue):
 
     def __init__(self, connection: RedisConnection, *, read_only: bool = False) -> None:
         self.place = connection.place
+        self._address = connection.address
         self._connection = connection
         self._inspector = Inspector(connection)
         self._client = Client(connection)
@@ -52,6 +53,13 @@ class RedisQueue(TaskQueue):
     async def close(self) -> None:
         """Close every connection."""
         await self._connection.close()
+
+    def differs(self, address: str) -> bool:
+        """Whether `address`, as a worker's row has it, names another Redis than this queue's."""
+        try:
+            return not parse(address).same(self._address)
+        except Refused:  # no address that anything could be found at
+            return True
 
     async def servers(self) -> Sequence[Server]:
         """Return the live servers, by host, pid and queues."""

@@ -18,6 +18,9 @@ DAY = 24 * HOUR
 UP_FOR = 26 * HOUR
 """How long the processes of the workers have been running that are at work."""
 
+REDIS_ADDR = "10.0.0.5:6379"
+"""The Redis that the rows of all workers name."""
+
 PRIORITIES = (("critical", 3), ("default", 2), ("low", 1))
 """The name of a priority and its number in a task's row."""
 
@@ -70,7 +73,7 @@ def _config(
     return WorkerConfig(
         worker_name=name,
         base_url=f"http://{name}.internal:8080",
-        redis_addr="10.0.0.5:6379",
+        redis_addr=REDIS_ADDR,
         queue_groups=tuple(
             QueueGroup(name=group, concurrency=concurrency, priorities=_WEIGHTS) for group in groups
         ),

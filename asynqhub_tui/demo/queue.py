@@ -10,7 +10,7 @@ from types import TracebackType
 from asynqhub_tui import queue as asynq
 from asynqhub_tui.backends.sqlite.rows import micros, moment, optional_moment
 from asynqhub_tui.demo.broker import Broker
-from asynqhub_tui.demo.fleet import DAY, SECOND, UP_FOR
+from asynqhub_tui.demo.fleet import DAY, REDIS_ADDR, SECOND, UP_FOR
 from asynqhub_tui.demo.held import Held
 from asynqhub_tui.demo.servers import AsynqServer
 from asynqhub_tui.models import TaskRef
@@ -57,6 +57,9 @@ class DemoQueue(TaskQueue):
         self._read_only = read_only
         self._claims: dict[_Version, tuple[str, int]] = {}
         self._up_since = broker.now - UP_FOR
+
+    def differs(self, address: str) -> bool:
+        return address != REDIS_ADDR
 
     async def servers(self) -> Sequence[Server]:
         with self._broker.lock:

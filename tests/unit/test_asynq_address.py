@@ -126,3 +126,26 @@ def test_no_password_is_shown(text: str) -> None:
 )
 def test_a_place_says_where_without_secrets(address: Address, place: str) -> None:
     assert address.place == place
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("localhost:6379", "redis://127.0.0.1:6379/0", True),
+        ("redis://[::1]:6379/0", "redis://:secret@LOCALHOST:6379", True),
+        ("redis://db1:6379/0", "redis://DB1:6379/0", True),
+        ("redis://db1:6379/0", "redis://db1:6379/1", False),
+        ("redis://db1:6379/0", "redis://db2:6379/0", False),
+        ("redis://db1:6379/0", "redis://db1:6380/0", False),
+        ("redis-socket:///run/redis.sock?db=1", "redis-socket:///run/redis.sock?db=1", True),
+        ("redis-socket:///run/redis.sock", "redis-socket:///run/other.sock", False),
+        ("redis-socket:///run/redis.sock", "redis://db1:6379/0", False),
+        ("redis-sentinel://s1:1,s2:2?master=m", "redis-sentinel://s2:2,s3:3?master=m", True),
+        ("redis-sentinel://s1:1?master=m", "redis-sentinel://s2:2?master=m", False),
+        ("redis-sentinel://s1:1?master=m", "redis-sentinel://s1:1?master=n", False),
+        ("redis-sentinel://s1:1?master=m", "redis://s1:1/0", False),
+    ],
+)
+def test_two_addresses_may_name_the_same_database(one: str, other: str, same: bool) -> None:
+    assert parse(one).same(parse(other)) is same
+    assert parse(other).same(parse(one)) is same
