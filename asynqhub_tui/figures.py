@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -111,6 +112,16 @@ def ago(at: datetime, now: datetime) -> str:
     """Return `at` in words: 3h ago, or just now."""
     text = age(at, now)
     return "just now" if text == "now" else f"{text} ago"
+
+
+def due(at: datetime, now: datetime) -> str:
+    """Return in words when `at` will be: in 40s, or now; in steps as ages have them, rounded up."""
+    seconds = (at - now).total_seconds()
+    if seconds <= 0:
+        return "now"
+    if seconds <= 55:
+        return f"in {math.ceil(seconds / 5) * 5}s"
+    return f"in {span(timedelta(seconds=max(seconds, 60)))}"
 
 
 def percent(value: float | None) -> str:

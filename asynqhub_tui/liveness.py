@@ -1,7 +1,9 @@
 """Whether a worker is alive, as far as what is known of it tells.
 
-Most workers send one heartbeat, when they register, and none after it: they show by their attempts
-that they live. Trouble is a worker that shows nothing while tasks wait for it.
+The truth is in Redis, where every asynq server of a worker writes each 5 s that it lives. Where
+that is not known, the store has to tell: most workers send one heartbeat, when they register, and
+none after it, and show by their attempts that they live. Trouble is a worker that shows nothing
+while tasks wait for it.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ class Liveness(StrEnum):
     """What can be said of a worker."""
 
     ALIVE = "alive"
-    """A heartbeat came lately."""
+    """asynq servers of it live; where that is not known, a heartbeat came lately."""
+    PARTLY = "partly live"
+    """asynq servers of it live, but some of its queues have none."""
     AT_WORK = "at work"
     """No heartbeat came lately, but attempts started lately, or one is running."""
     QUIET = "quiet"
@@ -42,7 +46,9 @@ class Signs:
 
     `attempted` is the beginning of the newest hour in which one of its attempts started. `running`
     tells of an open attempt within its timeout, `waiting` of tasks that are pending or overdue.
-    `read` is False until attempts and tasks have been looked at.
+    `read` is False until attempts and tasks have been looked at. `servers` is how many live asynq
+    servers take from its queues, None where that is not known; `untaken` tells of queues that none
+    of them takes from.
     """
 
     enabled: bool = True
@@ -51,6 +57,8 @@ class Signs:
     running: bool = False
     waiting: bool = False
     read: bool = True
+    servers: int | None = None
+    untaken: bool = False
 
     @property
     def seen(self) -> datetime | None:
@@ -62,10 +70,14 @@ def liveness(signs: Signs, now: datetime) -> Liveness:
     """Return what `signs` say of a worker."""
     if not signs.enabled:
         return Liveness.DISABLED
-    if signs.heartbeat is not None and now - signs.heartbeat <= FRESH:
+    if signs.servers:
+        return Liveness.PARTLY if signs.untaken else Liveness.ALIVE
+    if signs.servers is None and signs.heartbeat is not None and now - signs.heartbeat <= FRESH:
         return Liveness.ALIVE
     if not signs.read:
         return Liveness.UNKNOWN
+    if signs.servers == 0:  # what the store says of it is the past
+        return Liveness.MISSING if signs.waiting or signs.running else Liveness.QUIET
     attempted = signs.attempted
     if signs.running or (attempted is not None and now - attempted <= HOUR + LATELY):
         return Liveness.AT_WORK

@@ -31,8 +31,10 @@ class Verbatim:
 def task(row: Task, state: str) -> dict[str, object]:
     """Return a listed task.
 
-    `state` is what it does now, `error` the error that stands, `error_is_old` whether an attempt
-    has begun since, and `duration_ms` is of the newest attempt.
+    `state` is what it does now, as far as its rows tell: the row's `status`, `running` or
+    `overdue`, and for `fail` either `exhausted` or `retries left`, where its worker is known.
+    `error` is the error that stands, `error_is_old` tells whether an attempt has begun since, and
+    `duration_ms` is of the newest attempt.
     """
     fields = row.model_dump(exclude={"payload", "newest_attempt", "failed_attempt"})
     return {

@@ -131,7 +131,7 @@ def _failed(view: View, tasks: Sequence[Task], width: int) -> list[str]:
         heads,
         [
             [
-                one_line(task.status),
+                one_line(view.state(task)),
                 fit_ends(one_line(task.task_id), _ID),
                 fit_ends(one_line(task.worker_name), _NAME[1] // 2),
                 view.moment(task.updated_at),

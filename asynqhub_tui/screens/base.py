@@ -34,6 +34,10 @@ IDLE_TICK = 5.0
 """Seconds after which ages are shown anew when no answer has come meanwhile."""
 
 
+QUEUE_OFF = "the address of the hub's Redis is not known: set REDIS_ADDR, or start with --redis"
+"""Why nothing is known of asynq, where no address was given."""
+
+
 class Go(Message):
     """Show another screen: `tasks`, `task` or `workers`."""
 
@@ -68,6 +72,7 @@ class HubScreen(Screen[None]):
         super().__init__()
         self.session = session
         self.poller: Poller | None = None
+        self.queue_poller: Poller | None = None
         self.ready = False
         self._pane = 0
         self._last_key = time.monotonic()
@@ -97,6 +102,22 @@ class HubScreen(Screen[None]):
         """Make the screen's own feeds, the most urgent first."""
         return ()
 
+    def queue_feeds(self) -> Sequence[Feed[Any]]:
+        """Make the feeds that read the task queue.
+
+        They have a poller of their own: a Redis that is slow or away holds up nothing that the
+        store tells, and stands in no banner.
+        """
+        return ()
+
+    @property
+    def queue_unknown(self) -> str:
+        """Why nothing is known of asynq at present; empty where it answers."""
+        if self.session.queue is None:
+            return self.session.queue_trouble or QUEUE_OFF
+        state = self.queue_poller.state if self.queue_poller is not None else None
+        return str(state.error) if state is not None and state.error is not None else ""
+
     def on_mount(self) -> None:
         """Begin, if the connection stands already."""
         self.ready = True
@@ -115,14 +136,18 @@ class HubScreen(Screen[None]):
             interval=session.interval,
             failed=self._defect,
         )
+        if session.queue is not None and (feeds := self.queue_feeds()):
+            self.queue_poller = Poller(
+                feeds, self._queue_polled, interval=session.interval, failed=self._defect
+            )
         if self.is_current:
             self._resume()
         self.refresh_header()
 
     def on_screen_suspend(self) -> None:
         """Ask nothing while another screen is shown."""
-        if self.poller is not None:
-            self.poller.stop()
+        for poller in self._pollers:
+            poller.stop()
 
     def on_screen_resume(self) -> None:
         """Go on where the screen was left."""
@@ -131,18 +156,23 @@ class HubScreen(Screen[None]):
     def end(self) -> None:
         """Ask and paint nothing any more."""
         self.ready = False
-        if self.poller is not None:
-            self.poller.stop()
+        for poller in self._pollers:
+            poller.stop()
 
     def on_unmount(self) -> None:
         """End, where the application has not said so before."""
         self.end()
 
+    @property
+    def _pollers(self) -> Sequence[Poller]:
+        return [one for one in (self.poller, self.queue_poller) if one is not None]
+
     def _resume(self) -> None:
         if self.poller is not None and self.ready:
-            self.poller.set_interval(self.session.interval)
-            self.poller.pause(self.session.paused)
-            self.poller.start()
+            for poller in self._pollers:
+                poller.set_interval(self.session.interval)
+                poller.pause(self.session.paused)
+                poller.start()
             self.refresh_header()
             self.show_data()
 
@@ -181,6 +211,14 @@ class HubScreen(Screen[None]):
         self.refresh_header()
         self._show_banner()
         if state.error is None:
+            self.show_data()
+
+    def _queue_polled(self, state: PollState) -> None:
+        if state.error is not None:
+            self.session.view.lose_sight()
+            for feed in self.queue_feeds():
+                feed.ask_again()  # all of it, once it answers again
+        if self.ready:
             self.show_data()
 
     def _show_banner(self) -> None:
@@ -287,8 +325,8 @@ class HubScreen(Screen[None]):
     def action_pause(self) -> None:
         """Pause or resume polling."""
         self.session.paused = not self.session.paused
-        if self.poller is not None:
-            self.poller.pause(self.session.paused)
+        for poller in self._pollers:
+            poller.pause(self.session.paused)
         pause, now = (key_name(self.session, id) for id in ("data.pause", "data.now"))
         paused = f"paused; {pause} resumes, {now} asks once"
         self.tell(paused if self.session.paused else "live again")
@@ -297,14 +335,16 @@ class HubScreen(Screen[None]):
         """Poll less or more often."""
         if self.poller is not None:
             self.session.interval = self.poller.step_interval(steps)
+            if self.queue_poller is not None:
+                self.queue_poller.set_interval(self.session.interval)
             self.tell(f"polling every {self.session.interval:g}s")
         else:
             self.tell("not connected yet: nothing is polled")
 
     def action_refresh_now(self) -> None:
         """Ask everything at once."""
-        if self.poller is not None:
-            self.poller.refresh()
+        for poller in self._pollers:
+            poller.refresh()
 
     def action_times(self) -> None:
         """Show times in the next format."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,16 +12,19 @@ from textual.binding import BindingType
 
 from asynqhub_tui import copying
 from asynqhub_tui.actions.retry.planning import refs_of
+from asynqhub_tui.fate import Sighting, version
 from asynqhub_tui.keys import TASK, bindings
-from asynqhub_tui.models import Attempt, Task, last_failed
+from asynqhub_tui.models import SUCCESS, Attempt, Task, last_failed
 from asynqhub_tui.polling import Feed
+from asynqhub_tui.queue import ARCHIVED, RETRY
 from asynqhub_tui.repository import NotFound
 from asynqhub_tui.screens.base import HubScreen
 from asynqhub_tui.screens.key_names import key_name
 from asynqhub_tui.screens.retry import Selection
 from asynqhub_tui.session import Session
 from asynqhub_tui.text import fit_ends, one_line
-from asynqhub_tui.widgets.attempts import AttemptsTable, error_title
+from asynqhub_tui.widgets.asynq_line import asynq_line
+from asynqhub_tui.widgets.attempts import ASYNQ_SAYS, AttemptsTable, error_title
 from asynqhub_tui.widgets.canvas import Canvas, Line, Piece, spread, width_of
 from asynqhub_tui.widgets.json_lines import JsonLine, json_lines
 from asynqhub_tui.widgets.menu import Choice, Menu
@@ -32,6 +35,12 @@ from asynqhub_tui.widgets.text_panes import JsonPane, TextPane
 
 MOST_ATTEMPTS = 200
 """How many attempts are read, the newest ones."""
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks at asynq's copy, whose id is known: they cost next to nothing."""
+
+SEARCH_EVERY = 30.0
+"""Seconds between two searches for asynq's copy: a search reads the whole queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +54,14 @@ class _Read:
 
 
 class Summary(Canvas):
-    """The fields of a task, in four lines."""
+    """The fields of a task in four lines, and what asynq knows of it in a fifth.
 
-    def __init__(self, session: Session) -> None:
+    `unknown` tells why asynq's part is not known, and is empty where it is.
+    """
+
+    def __init__(self, session: Session, unknown: Callable[[], str]) -> None:
         super().__init__(id="summary")
+        self._unknown = unknown
         self._session = session
         self._row: Task | None = None
         self._text = ""
@@ -82,7 +95,14 @@ class Summary(Canvas):
         ]
         if self._text:
             lines[3] = Line([Piece(f" ▲ {self._text}", "warn")])
-        return lines
+        asynq = asynq_line(
+            task,
+            view.sighting(task),
+            view,
+            unknown=self._unknown(),
+            retry_key=key_name(self._session, "task.retry"),
+        )
+        return [*lines, asynq]
 
 
 def _strong(text: str) -> Piece:
@@ -118,11 +138,14 @@ class TaskScreen(HubScreen):
         self._task_id: str | None = None
         self._row: Task | None = None
         self._mark: object | None = None
+        self._asynq_id: str | None = None
         self._feed = Feed("task", self._fetch, self._take)
+        self._search_feed = Feed("search", self._search, self._see, every=SEARCH_EVERY)
+        self._look_feed = Feed("look", self._look, self._see, every=LOOK_EVERY)
 
     def compose_body(self) -> ComposeResult:
         """Yield the panes from top to bottom."""
-        yield Summary(self.session)
+        yield Summary(self.session, lambda: self.queue_unknown)
         yield self.attempts
         yield self.error
         yield self.payload
@@ -136,6 +159,10 @@ class TaskScreen(HubScreen):
         """The task is the only feed of its own."""
         return (self._feed,)
 
+    def queue_feeds(self) -> Sequence[Feed[Any]]:
+        """asynq's copy of the task: searched for seldom, looked at often once it was found."""
+        return (self._search_feed, self._look_feed)
+
     @property
     def task_id(self) -> str | None:
         """The id of the task that is shown."""
@@ -148,6 +175,9 @@ class TaskScreen(HubScreen):
         self._task_id = task_id
         self._row = None
         self._mark = None
+        self._asynq_id = None
+        for feed in self.queue_feeds():
+            feed.ask_again()
         if self.is_mounted:
             self._clear()
         if self.poller is not None:
@@ -210,6 +240,9 @@ class TaskScreen(HubScreen):
             back = f"{gone} {self._key('program.back')} goes back"
             self.query_one(Summary).show(self._row, gone if self._row else back)
             return
+        if self._row is None or version(self._row) != version(read.task):
+            self._row = read.task
+            self._ask_asynq()
         self._row = read.task
         self.query_one(Summary).show(read.task, "")
         self.attempts.show(read.attempts, read.task.worker_name)
@@ -219,11 +252,49 @@ class TaskScreen(HubScreen):
         self._show_error()
         self._share_height()
 
+    def _ask_asynq(self) -> None:
+        """Ask anew about a task that has changed: where its copy was found, there first."""
+        feed = self._look_feed if self._asynq_id is not None else self._search_feed
+        if self.queue_poller is not None and not self.queue_unknown:
+            self.queue_poller.refresh(feed)
+        else:
+            feed.ask_again()
+
+    async def _search(self) -> tuple[Task, Sighting] | None:
+        task, queue = self._row, self.session.queue
+        if task is None or queue is None or task.status == SUCCESS:
+            return None
+        search = await queue.search(task.queue, [task.task_id])
+        held, now = search.found.get(task.task_id), self.session.view.now()
+        return task, Sighting.of(task, held, now, complete=search.complete)
+
+    async def _look(self) -> tuple[Task, Sighting] | None:
+        task, queue = self._row, self.session.queue
+        if task is None or queue is None or task.status == SUCCESS or self._asynq_id is None:
+            return None
+        held = await queue.look(task.queue, self._asynq_id)
+        return task, Sighting.of(task, held, self.session.view.now())
+
+    def _see(self, answer: tuple[Task, Sighting] | None) -> None:
+        if answer is None:
+            return
+        task, seen = answer
+        gone = seen.held is None and self._asynq_id is not None
+        self._asynq_id = seen.held.asynq_id if seen.held is not None else None
+        self.session.view.see(task, seen)
+        if gone:  # it may be there under another id
+            self._search_feed.ask_again()
+        self._show_error()
+        self._share_height()
+
     def _show_error(self) -> None:
         attempt = self.attempts.current
         so_far = self.attempts.attempts[: self.attempts.cursor + 1]
         failed = last_failed(reversed(so_far))
-        if failed is not None:
+        unreported = self._unreported() if attempt is None or attempt.open else None
+        if unreported is not None:
+            self.error.show(ASYNQ_SAYS, unreported)
+        elif failed is not None:
             old = failed is not attempt
             title = error_title(failed, self.session.view, old=old) + _ids(failed)
             self.error.show(title, failed.error or "", "dim" if old else "")
@@ -232,8 +303,14 @@ class TaskScreen(HubScreen):
         else:
             self.error.show("", "")
 
+    def _unreported(self) -> str | None:
+        """The error of an attempt that never reported its end, where asynq has put it away."""
+        seen = self.session.view.sighting(self._row) if self._row is not None else None
+        held = seen.held if seen is not None else None
+        return held.last_error if held is not None and held.state in (ARCHIVED, RETRY) else None
+
     def _share_height(self) -> None:
-        height = self.app.size.height - 9
+        height = self.app.size.height - 10
         most = max(min(height // 2, 12), height // 3, 2)
         rows = min(max(self.attempts.count + 1, 2), most) if self._row else 0
         error = self.error.height_for(self.app.size.width, max(height // 3, 3))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from textual.worker import Worker
 
 from asynqhub_tui import copying, figures, query
 from asynqhub_tui.actions.retry.planning import MOST_TASKS, failed_only, refs_of
+from asynqhub_tui.fate import Sighting
 from asynqhub_tui.keys import TASKS, bindings
 from asynqhub_tui.models import (
     DEAD,
@@ -60,6 +62,16 @@ COUNT_EVERY = 10.0
 """Seconds between two countings of what the filter finds."""
 
 
+FATES_EVERY = 10.0
+"""Seconds between two askings what asynq will do with the failed tasks in view."""
+
+FATES_BOUND = 2_000
+"""How many tasks of each state of a queue are looked at for it."""
+
+FATES_QUEUES = 8
+"""How many queues are searched at a time; the others have their turn next."""
+
+
 class TasksScreen(HubScreen):
     """The list of tasks that match a filter."""
 
@@ -85,6 +97,9 @@ class TasksScreen(HubScreen):
         self._copying: Task | None = None
         self._count_feed = Feed("count", self._count, self._take_count, every=COUNT_EVERY)
         self._detail_feed = Feed("preview", self._fetch_detail, self._take_detail)
+        self._fates_feed = Feed("asynq", self._fetch_fates, self._take_fates, every=FATES_EVERY)
+        self._fates_asked = False
+        self._turns: Counter[str] = Counter()
 
     def compose_body(self) -> ComposeResult:
         """Yield the filter's line, the list with its preview, and the menu."""
@@ -102,6 +117,10 @@ class TasksScreen(HubScreen):
         """The list, the preview, and the number of tasks that match."""
         return (self.list.feed, self._detail_feed, self._count_feed)
 
+    def queue_feeds(self) -> Sequence[Feed[Any]]:
+        """What asynq will do with the failed tasks in view."""
+        return (self._fates_feed,)
+
     def on_resize(self) -> None:
         """Show the preview where there is room for it."""
         detail = self.query_one(Detail)
@@ -115,6 +134,9 @@ class TasksScreen(HubScreen):
             self._detail.redraw()
         self._show_filter()
         self._show_marks()
+        if not self._fates_asked and self.queue_poller is not None and self.table.in_view():
+            self._fates_asked = True  # the first rows wait for no clock
+            self.queue_poller.refresh(self._fates_feed)
 
     @property
     def filter(self) -> TaskFilter:
@@ -182,6 +204,31 @@ class TasksScreen(HubScreen):
             return _tasks(total) if total else ""
         found = figures.count(self._found) if self._found else "…"
         return f"{found} of {_tasks(total)}" if total else found
+
+    async def _fetch_fates(self) -> Sequence[tuple[Task, Sighting]] | None:
+        """Search the queues of the tasks in view whose rows leave open what becomes of them."""
+        view, queue = self.session.view, self.session.queue
+        wanted: dict[str, dict[str, Task]] = {}
+        for task in self.table.tasks_in_view():
+            if view.is_open_question(task):
+                wanted.setdefault(task.queue, {})[task.task_id] = task
+        if queue is None or not wanted:
+            return None
+        seen: list[tuple[Task, Sighting]] = []
+        for name in sorted(wanted, key=self._turns.__getitem__)[:FATES_QUEUES]:
+            tasks = wanted[name]
+            self._turns[name] += 1
+            search = await queue.search(name, list(tasks), bound=FATES_BOUND)
+            now = view.now()
+            for task_id, task in tasks.items():
+                held = search.found.get(task_id)
+                if held is not None or search.complete:
+                    seen.append((task, Sighting.of(task, held, now)))
+        return seen
+
+    def _take_fates(self, seen: Sequence[tuple[Task, Sighting]] | None) -> None:
+        for task, sighting in seen or ():
+            self.session.view.see(task, sighting)
 
     @property
     def _detail(self) -> Detail:

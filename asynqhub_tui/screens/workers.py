@@ -13,10 +13,13 @@ from asynqhub_tui import copying
 from asynqhub_tui.actions.enable_worker import disable, enable
 from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.actions.writing import check_writable
+from asynqhub_tui.consumers import Consumers, consumers
+from asynqhub_tui.dsn import mask
 from asynqhub_tui.figures import clock
 from asynqhub_tui.keys import WORKERS, bindings
-from asynqhub_tui.models import Window, WorkerConfig, WorkerStats
+from asynqhub_tui.models import TimeSeriesStats, Window, WorkerConfig, WorkerStats
 from asynqhub_tui.polling import Feed
+from asynqhub_tui.queue import Server
 from asynqhub_tui.repository import HubError, Refused
 from asynqhub_tui.screens.base import Go, HubScreen
 from asynqhub_tui.screens.delete_worker import DeleteWorkerScreen
@@ -29,6 +32,9 @@ from asynqhub_tui.widgets.worker_table import WorkerRow, WorkerTable
 
 STATS_EVERY = 10.0
 """Seconds between two askings for the figures."""
+
+SERVERS_EVERY = 5.0
+"""Seconds between two askings which asynq servers live: as often as they say that they do."""
 
 WINDOW_WORDS = {
     Window.HOUR: "tasks of the last hour",
@@ -54,6 +60,10 @@ class WorkersScreen(HubScreen):
         self._chosen: WorkerConfig | None = None
         self._pane_height = LEAST
         self._feed = Feed("figures", self._fetch, self._take, every=STATS_EVERY)
+        self._servers: Sequence[Server] | None = None
+        self._servers_feed = Feed(
+            "servers", self._fetch_servers, self._take_servers, every=SERVERS_EVERY
+        )
 
     def compose_body(self) -> ComposeResult:
         """Yield the window's line, the table, and the pane below it."""
@@ -70,15 +80,18 @@ class WorkersScreen(HubScreen):
         """The figures of all workers."""
         return (self._feed,)
 
+    def queue_feeds(self) -> Sequence[Feed[Any]]:
+        """The live servers."""
+        return (self._servers_feed,)
+
     def show_data(self) -> None:
         """Put workers, figures and hours together."""
         view, overview = self.session.view, self.session.overview
         self.table.note = "reading…" if self._stats_at is None else "no worker has registered yet"
         self.table.show(
             [
-                WorkerRow(
+                self._row(
                     worker,
-                    self._stats.get(name) or WorkerStats(worker_name=name, window=self.window),
                     overview.hours(name) if overview else (),
                     read=self._stats_at is not None and bool(overview and overview.has_history),
                 )
@@ -88,6 +101,37 @@ class WorkersScreen(HubScreen):
         self.query_one(WorkerDetail).show(self.table.current)
         self._show_window()
         self._share_room()
+
+    def _row(
+        self, worker: WorkerConfig, hours: Sequence[TimeSeriesStats], *, read: bool
+    ) -> WorkerRow:
+        name, queue = worker.worker_name, self.session.queue
+        found, unknown = self._consumers(worker)
+        stats = self._stats.get(name)
+        return WorkerRow(
+            worker,
+            stats or WorkerStats(worker_name=name, window=self.window),
+            hours,
+            read=read,
+            consumers=found,
+            unknown=unknown,
+            elsewhere=self._is_elsewhere(worker),
+            queue_place=queue.place if queue is not None else "",
+        )
+
+    def _consumers(self, worker: WorkerConfig) -> tuple[Consumers | None, str]:
+        """Return which servers of a worker live; where that is not known, None and why."""
+        unknown = self.queue_unknown
+        if unknown or self._servers is None:
+            return None, unknown
+        found = consumers(worker, self._servers)
+        if found.servers or not self._is_elsewhere(worker):
+            return found, ""
+        return None, f"its Redis is {mask(worker.redis_addr or '')}, another than the queue's"
+
+    def _is_elsewhere(self, worker: WorkerConfig) -> bool:
+        queue, address = self.session.queue, worker.redis_addr
+        return queue is not None and address is not None and queue.differs(address)
 
     def on_resize(self) -> None:
         """Share the new room once it is known."""
@@ -122,6 +166,14 @@ class WorkersScreen(HubScreen):
     def _take(self, stats: Mapping[str, WorkerStats]) -> None:
         self._stats = stats
         self._stats_at = self.session.view.now()
+        self.show_data()
+
+    async def _fetch_servers(self) -> Sequence[Server]:
+        assert self.session.queue is not None
+        return await self.session.queue.servers()
+
+    def _take_servers(self, servers: Sequence[Server]) -> None:
+        self._servers = servers
         self.show_data()
 
     def on_table_moved(self) -> None:

@@ -12,6 +12,9 @@ from asynqhub_tui.view import View
 from asynqhub_tui.widgets.states import label, tone
 from asynqhub_tui.widgets.table import Column, Table
 
+ASYNQ_SAYS = "ERROR, as asynq has it"
+"""The title of an error that no attempt has reported."""
+
 
 def took(attempt: Attempt, state: str, view: View) -> str:
     """Return how long an attempt took, or runs already."""

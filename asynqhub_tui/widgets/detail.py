@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from asynqhub_tui import text
+from asynqhub_tui import figures, text
 from asynqhub_tui.models import Attempt, Task
 from asynqhub_tui.view import View
-from asynqhub_tui.widgets.attempts import error_title, took
+from asynqhub_tui.widgets.attempts import ASYNQ_SAYS, error_title, took
 from asynqhub_tui.widgets.canvas import Canvas, Line, Piece
 from asynqhub_tui.widgets.json_lines import JsonLine, json_lines
 from asynqhub_tui.widgets.states import label, tone
@@ -68,6 +68,7 @@ class Detail(Canvas):
         title = f"ATTEMPTS, the newest {ATTEMPTS}" if len(attempts) > ATTEMPTS else "ATTEMPTS"
         lines = [
             Line([Piece(label(state), tone(state)), Piece(f"  {text.one_line(task.task_id)}")]),
+            *self._next(task),
             Line([Piece(text.fit_ends(text.one_line(task.queue), width), "dim")]),
             Line([Piece("created ", "dim"), Piece(self._view.full_moment(task.created_at))]),
             Line([Piece("updated ", "dim"), Piece(self._view.full_moment(task.updated_at))]),
@@ -79,12 +80,20 @@ class Detail(Canvas):
         ]
         if not attempts:
             lines.append(Line([Piece("none yet", "dim")]))
-        if task.error:
-            lines += [Line(), *self._error(task, task.error, width, max(ERROR_LINES, height // 3))]
+        error = self._view.error(task)
+        if error:
+            lines += [Line(), *self._error(task, error, width, max(ERROR_LINES, height // 3))]
         lines += [Line(), Line([Piece(f"PAYLOAD  {self._bytes:,} B", "dim")])]
         payload = islice(_rows(self.data.payload, width), max(height - len(lines), 0))
         lines += [Line(row) for row in payload]
         return lines
+
+    def _next(self, task: Task) -> list[Line]:
+        next_at = self._view.next_attempt(task)
+        if next_at is None:
+            return []
+        words = figures.due(next_at, self._view.now())
+        return [Line([Piece("asynq retries it ", "dim"), Piece(words, "warn")])]
 
     def _attempt(self, task: Task, attempt: Attempt, *, newest: bool) -> Line:
         state = self._view.attempt_state(attempt, task.worker_name, newest=newest)
@@ -99,7 +108,9 @@ class Detail(Canvas):
 
     def _error(self, task: Task, error: str, width: int, most: int) -> Iterator[Line]:
         attempt, old = task.failed_attempt, task.error_is_old
-        title = error_title(attempt, self._view, old=old) if attempt else "LAST ERROR"
+        title = "LAST ERROR" if task.error else ASYNQ_SAYS
+        if attempt is not None:
+            title = error_title(attempt, self._view, old=old)
         yield Line([Piece(title, "dim")])
         for line in text.wrap(error, width, most):
             yield Line([Piece(line, "dim" if old else "")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asynqhub_tui.fate import EXHAUSTED, RETRIES_LEFT, RETRYING
 from asynqhub_tui.models import DEAD, FAIL, OVERDUE, PENDING, RUNNING, SUCCESS
 from asynqhub_tui.text import one_line
 from asynqhub_tui.view import NO_REPORT
@@ -13,10 +14,16 @@ SIGNS = {
     NO_REPORT: "!",
     SUCCESS: "✓",
     FAIL: "✗",
+    EXHAUSTED: "✗",
+    RETRYING: "↻",
+    RETRIES_LEFT: "↻",
     DEAD: "†",
 }
 
 UNKNOWN_SIGN = "?"
+
+_TONES = {NO_REPORT: OVERDUE, EXHAUSTED: FAIL, RETRYING: "warn", RETRIES_LEFT: "warn"}
+"""Tones of the states that have none of their own: only what asynq has given up is red."""
 
 
 def sign(state: str) -> str:
@@ -26,9 +33,7 @@ def sign(state: str) -> str:
 
 def tone(state: str) -> str:
     """Return the tone of a state."""
-    if state == NO_REPORT:
-        return OVERDUE
-    return state if state in SIGNS else "unknown"
+    return _TONES.get(state, state if state in SIGNS else "unknown")
 
 
 def label(state: str) -> str:

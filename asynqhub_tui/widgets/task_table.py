@@ -124,9 +124,13 @@ class TaskTable(Table[Task]):
         self.window.patch(tasks, missing)
         self.redraw()
 
+    def tasks_in_view(self) -> list[Task]:
+        """The tasks in view."""
+        return [self.window.rows[at] for at in self.in_view()]
+
     def ids_in_view(self) -> list[str]:
         """The ids of the tasks in view."""
-        return [self.window.rows[at].task_id for at in self.in_view()]
+        return [task.task_id for task in self.tasks_in_view()]
 
     @property
     def near_end(self) -> bool:
@@ -189,7 +193,7 @@ class TaskTable(Table[Task]):
 
     def _make_columns(self, view: View) -> Sequence[Column[Task]]:
         return (
-            Column("STATUS", 10, lambda task, _: self._status(task)),
+            Column("STATUS", 14, lambda task, _: self._status(task)),
             Column("TASK", 9, _task_id, grow=2, most=32),
             Column("WORKER", 12, _worker, 4, 1, 24),
             Column("QUEUE", 11, _queue, 1, 4, 32),
@@ -197,7 +201,7 @@ class TaskTable(Table[Task]):
             Column("TRY", 4, lambda task, _: (tries(task, view.max_attempts(task)), ""), 5),
             Column("TOOK", 6, _took, 3, right=True),
             Column("UPDATED", 8, lambda task, _: (view.moment(task.updated_at), "dim"), right=True),
-            Column(" ERROR", 22, _error, grow=14),
+            Column(" ERROR", 22, self._error, grow=14),
         )
 
     def _status(self, task: Task) -> tuple[str, str]:
@@ -205,6 +209,16 @@ class TaskTable(Table[Task]):
             return "- gone", "dim"
         state = self._view.state(task)
         return label(state), tone(state)
+
+    def _error(self, task: Task, _: int) -> tuple[str, str]:
+        """The error, after when asynq retries by itself; what asynq says where nobody reported."""
+        line = one_line((self._view.error(task) or "").lstrip().split("\n", 1)[0])
+        old = bool(line) and task.error_is_old
+        if old:
+            line = f"was: {line}"
+        next_at = self._view.next_attempt(task)
+        when = f"next {figures.due(next_at, self._view.now())}  " if next_at is not None else ""
+        return f" {when}{line}", "dim" if old else ""
 
 
 def _task_id(task: Task, width: int) -> tuple[str, str]:
@@ -221,11 +235,6 @@ def _queue(task: Task, width: int) -> tuple[str, str]:
 
 def _took(task: Task, _: int) -> tuple[str, str]:
     return figures.duration(task.duration_ms), "dim" if task.duration_ms is None else ""
-
-
-def _error(task: Task, _: int) -> tuple[str, str]:
-    line = one_line((task.error or "").lstrip().split("\n", 1)[0])
-    return (f" was: {line}", "dim") if line and task.error_is_old else (f" {line}", "")
 
 
 def order_words(order: Order) -> str:

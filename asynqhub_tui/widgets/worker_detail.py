@@ -74,8 +74,8 @@ class WorkerDetail(Canvas):
             return ()
         roomy = height >= ROOMY
         apart: list[list[Piece]] = [[]] if roomy else []
-        head = [self._headline(row), *apart]
-        config = [*apart, *self._config(row.config, roomy)]
+        head = [self._headline(row), _servers(row), *apart]
+        config = [*apart, *self._config(row, roomy)]
         room = height - len(head) - len(config)
         chart = next((size for size in CHARTS if width - GAP - size >= QUEUES), 0)
         if chart:
@@ -99,8 +99,11 @@ class WorkerDetail(Canvas):
         none = (
             "sends no heartbeats" if beat is None else f"no heartbeat for {figures.age(beat, now)}"
         )
+        if row.signs.servers == 0:
+            last = f"no server of it lives; {last}"
         words = {
-            Liveness.ALIVE: f"heartbeat {figures.ago(beat, now)}" if beat else "",
+            Liveness.ALIVE: f"heartbeat {figures.ago(beat, now)}" if beat else none,
+            Liveness.PARTLY: "some of its queues have no server",
             Liveness.AT_WORK: f"known by its attempts; {none}",
             Liveness.QUIET: f"{last}; nothing waits for it",
             Liveness.MISSING: f"{last}, and tasks wait for it",
@@ -174,7 +177,8 @@ class WorkerDetail(Canvas):
             Column("AVG", 6, average, right=True),
         )
 
-    def _config(self, worker: WorkerConfig, roomy: bool) -> list[list[Piece]]:
+    def _config(self, row: WorkerRow, roomy: bool) -> list[list[Piece]]:
+        worker = row.config
         fields = (
             ("retry", str(worker.default_retry_count)),
             ("timeout", f"{worker.default_timeout}s"),
@@ -184,11 +188,39 @@ class WorkerDetail(Canvas):
         )
         first = [Piece("  ")]
         for label, value in fields:
-            first += [Piece(f"{label} ", "dim"), Piece(f"{one_line(value)}   ")]
+            first += [Piece(f"{label} ", "dim"), Piece(one_line(value))]
+            if label == "redis" and row.elsewhere:
+                first.append(Piece(f" ≠ {one_line(row.queue_place)}", "warn"))
+            first.append(Piece("   "))
         if roomy and worker.queue_groups:
             return [first, *_group_lines(worker.queue_groups)]
         groups = ", ".join(f"{one.name} x{one.concurrency}" for one in worker.queue_groups)
         return [first, [Piece("  groups ", "dim"), Piece(one_line(groups) or "-")]]
+
+
+MOST_NAMES = 3
+"""How many hosts, or queues, are named; of more only how many there are."""
+
+
+def _servers(row: WorkerRow) -> list[Piece]:
+    """Say which asynq servers live, or why that is not known."""
+    head = Piece("  servers ", "dim")
+    found = row.consumers
+    if found is None:
+        return [head, Piece(f"unknown: {one_line(row.unknown)}" if row.unknown else "…", "dim")]
+    if not found.servers:
+        return [head, Piece("none lives")]
+    hosts = sorted({one_line(server.host) for server in found.servers})
+    where = ", ".join(hosts) if len(hosts) <= MOST_NAMES else f"{len(hosts)} hosts"
+    at_work = sum(len(server.executions) for server in found.servers)
+    pieces = [head, Piece(f"{len(found.servers)}"), Piece(" on ", "dim"), Piece(where)]
+    pieces.append(Piece(f"   {at_work:,} running now" if at_work else "   idle", "dim"))
+    if found.untaken:
+        own = f"{row.config.worker_name}:"
+        names = [one_line(name.removeprefix(own)) for name in found.untaken]
+        shown = ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names)} of its queues"
+        pieces.append(Piece(f"   ▲ none takes from {shown}", "warn"))
+    return pieces
 
 
 def _group_lines(groups: Sequence[QueueGroup]) -> list[list[Piece]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from asynqhub_tui import figures
+from asynqhub_tui.consumers import Consumers
 from asynqhub_tui.liveness import Liveness, Signs, liveness
 from asynqhub_tui.models import TimeSeriesStats, WorkerConfig, WorkerStats
 from asynqhub_tui.text import one_line
@@ -15,6 +16,7 @@ from asynqhub_tui.widgets.table import Column, Table
 
 LOOKS = {
     Liveness.ALIVE: ("●", "success"),
+    Liveness.PARTLY: ("◐", "warn"),
     Liveness.AT_WORK: ("●", "success"),
     Liveness.QUIET: ("○", "dim"),
     Liveness.MISSING: ("▲", "fail"),
@@ -26,12 +28,20 @@ LOOKS = {
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """A worker with its figures and its last 24 hours; `read` tells whether these are known yet."""
+    """A worker with its figures and its last 24 hours; `read` tells whether these are known yet.
+
+    `consumers` is None where it is not known which asynq servers live, and `unknown` then says why.
+    `elsewhere` tells that its row names another Redis than that of the queue at `queue_place`.
+    """
 
     config: WorkerConfig
     stats: WorkerStats
     hours: Sequence[TimeSeriesStats]
     read: bool = True
+    consumers: Consumers | None = None
+    unknown: str = ""
+    elsewhere: bool = False
+    queue_place: str = ""
 
     @property
     def signs(self) -> Signs:
@@ -43,6 +53,8 @@ class WorkerRow:
             running=self.stats.running_tasks > 0,
             waiting=self.stats.pending_tasks + self.stats.overdue_tasks > 0,
             read=self.read,
+            servers=len(self.consumers.servers) if self.consumers is not None else None,
+            untaken=bool(self.consumers is not None and self.consumers.untaken),
         )
 
     def per_minute(self, now: datetime) -> float:
@@ -57,9 +69,16 @@ class WorkerRow:
 def live_words(signs: Signs, now: datetime) -> str:
     """Return in a column's width whether a worker is alive, and else for how long it was not."""
     found = liveness(signs, now)
+    if found is Liveness.ALIVE and signs.servers:
+        return server_words(signs.servers)
     if found not in (Liveness.QUIET, Liveness.MISSING):
         return found.value
     return "never seen" if signs.seen is None else f"{found} {figures.age(signs.seen, now)}"
+
+
+def server_words(number: int) -> str:
+    """Return how many asynq servers there are."""
+    return f"{number} server" if number == 1 else f"{number} servers"
 
 
 class WorkerTable(Table[WorkerRow]):

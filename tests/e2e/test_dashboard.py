@@ -57,7 +57,7 @@ def go_to_worker(terminal: Terminal, name: str) -> None:
 def test_tasks_attempts_and_workers_are_read(dashboard: Terminal) -> None:
     dashboard.wait_for("● live 2s", "pending 1", "success 1", "fail 1", "3 tasks  by creation")
     wait_for_row(dashboard, "alpha", "✓ success", "mailer", "main", "default", "1/4", "2.2s")
-    wait_for_row(dashboard, "bravo", "✗ fail", "2/4", "250ms", "no such mailbox")
+    wait_for_row(dashboard, "bravo", "↻ retries left", "2/4", "250ms", "no such mailbox")
     wait_for_row(dashboard, "charlie", "○ pending", "images", "0/4")
 
     dashboard.press("j", "enter")
@@ -97,7 +97,7 @@ def test_a_running_attempt_ends_under_the_eyes_of_its_reader(
     dashboard.press("enter")
     wait_for_row(dashboard, "task charlie", "● running")
     busy_hub.report("charlie", "fail", error="disk full")
-    wait_for_row(dashboard, "task charlie", "✗ fail")
+    wait_for_row(dashboard, "task charlie", "↻ retries left")
     wait_for_row(dashboard, " 1 ✗ fail", "1.5s", "disk full")
 
 
@@ -170,7 +170,7 @@ def test_a_restart_of_the_server_is_survived(
     try:
         dashboard.wait_for("▲ stale", "Nothing listens at 127.0.0.1", "Showing data", "alpha")
         dashboard.wait_for("Next try in")
-        wait_for_row(dashboard, "bravo", "✗ fail", "no such mailbox")
+        wait_for_row(dashboard, "bravo", "↻ retries left", "no such mailbox")
     finally:
         postgres_server.start()
     dashboard.wait_for("● live", "alpha", gone=["Showing data"])

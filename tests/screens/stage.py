@@ -297,8 +297,13 @@ class Desk:
         screen = self.app.screen
         if not isinstance(screen, HubScreen):
             return True
-        poller, now = screen.poller, self.stage.clock.seconds()
-        if poller is None or poller._request is not None or self.app.workers._workers:
+        if screen.poller is None or self.app.workers._workers:
+            return False
+        return all(self._at_rest(one) for one in screen._pollers)
+
+    def _at_rest(self, poller: Poller) -> bool:
+        now = self.stage.clock.seconds()
+        if poller._request is not None:
             return False
         backing_off = (poller.state.next_try_at or now) > now
         return (
@@ -319,5 +324,8 @@ class Desk:
     async def pass_time(self, seconds: float) -> None:
         """Let time pass, and wait until what has become due is there."""
         self.stage.clock.passed += seconds
-        self.poller.pause(self.app.session.paused)  # wakes it: the time it waits by is ours
+        screen = self.app.screen
+        assert isinstance(screen, HubScreen)
+        for poller in screen._pollers:  # wakes them: the time they wait by is ours
+            poller.pause(self.app.session.paused)
         await self.rest()

@@ -57,7 +57,7 @@ async def test_a_note_to_hand_over(stage: Stage) -> None:
         await desk.press("enter", "y")
         with terminal_of(desk) as copied:
             await desk.press("n")
-        assert copied[0].startswith(f"**fail** task `{task_id(0)}`\n")
+        assert copied[0].startswith(f"**exhausted** task `{task_id(0)}`\n")
         assert ERRORS[0] in copied[0]
 
 

@@ -11,15 +11,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from asynqhub_tui.figures import TimeFormat
+from asynqhub_tui.queue import RETRY
 from asynqhub_tui.repository import Unavailable
 from tests.contract.builders import make_task
+from tests.queue.test_servers import beat
 from tests.screens import sample
+from tests.screens.retrying import IMAGES, Retrying
 from tests.screens.sample import Rows
 from tests.screens.stage import Desk, Stage
+
+_PRIORITIES = ("critical", "default", "low")
 
 Steps = Callable[[Desk], Awaitable[object]]
 Draw = Callable[..., None]
@@ -82,6 +88,43 @@ def test_task_that_was_run_again(draw: Draw, size: tuple[int, int]) -> None:
 @at_every_size
 def test_workers(draw: Draw, size: tuple[int, int]) -> None:
     draw(sample.sample(), keys("3", "w", "G"), size=size)
+
+
+@at_every_size
+def test_failed_tasks_as_asynq_knows_them(
+    draw: Draw, retrying: Retrying, size: tuple[int, int]
+) -> None:
+    retrying.failed(3, state=RETRY, last_attempt=1)
+    retrying.failed(4, queue=IMAGES, error=sample.ERRORS[2])
+    retrying.failed(state=None, last_attempt=1, error=sample.ERRORS[1])
+    draw(Rows(), seen("retrying"), size=size, redis=SecretStr(retrying.uri))
+
+
+@at_every_size
+def test_task_that_asynq_retries(draw: Draw, retrying: Retrying, size: tuple[int, int]) -> None:
+    retrying.failed(state=RETRY, last_attempt=1)
+    draw(Rows(), keys("enter"), size=size, redis=SecretStr(retrying.uri))
+
+
+@at_every_size
+def test_task_that_asynq_has_archived(
+    draw: Draw, retrying: Retrying, size: tuple[int, int]
+) -> None:
+    retrying.failed(next_in=-3600)
+    draw(Rows(), keys("enter"), size=size, redis=SecretStr(retrying.uri))
+
+
+@at_every_size
+def test_workers_by_their_servers(draw: Draw, retrying: Retrying, size: tuple[int, int]) -> None:
+    retrying.stage.change("UPDATE worker SET redis_addr = NULL, last_heartbeat_at = NULL")
+    retrying.failed(6)
+    queues = [f"worker-1:web_crawl:{name}" for name in _PRIORITIES]
+    beat(retrying.queues, left=3600, queues=dict.fromkeys(queues, 1))
+    for number in range(3):
+        groups = ("text_analyze", "embedding")
+        mine = [f"ai-worker:{group}:{name}" for group in groups for name in _PRIORITIES]
+        beat(retrying.queues, f"ai{number}", left=3600, queues=dict.fromkeys(mine, 1))
+    draw(Rows(), keys("3", "w", "G"), size=size, redis=SecretStr(retrying.uri))
 
 
 @at_every_size

@@ -151,7 +151,7 @@ async def test_a_page_for_another_filter_is_not_taken(stage: Stage) -> None:
         await desk.pilot.press("G")
         await desk.until(lambda: desk.faults.calls["list_tasks from_end"])
         await desk.pilot.press("s")
-        await desk.until(lambda: "status:failed" in desk.text and "✗ fail" in desk.cursor_line)
+        await desk.until(lambda: "status:failed" in desk.text and "✗ exhausted" in desk.cursor_line)
         gate.set()
         await desk.rest()
         held = desk.tasks.table.window.rows
@@ -229,6 +229,6 @@ async def test_an_open_task_shows_what_comes(stage: Stage) -> None:
         )
         stage.change("UPDATE task SET status = 'fail' WHERE task_id = ?", task_id(3))
         await desk.pass_time(2)
-        assert "✗ fail   attempt 1 of 2" in desk.text
+        assert "↻ retries left   attempt 1 of 2" in desk.text
         assert "ERROR of attempt 1" in desk.text
         assert "2.0s" in desk.cursor_line

@@ -134,7 +134,7 @@ async def test_a_long_queue_name_keeps_its_priority(stage: Stage, size: tuple[in
     stage.load(Rows(fleet(), [mine, other]))
     async with stage.open(size) as desk:
         assert "ution critical" in desk.line("  5a698")
-        assert "ution low" in desk.line("▌  ○ pending  other")
+        assert "ution low" in desk.line("▌  ○ pending      other")
 
 
 async def test_the_name_of_a_queue_on_a_narrow_task_screen_keeps_its_end(stage: Stage) -> None:

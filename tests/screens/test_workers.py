@@ -99,7 +99,7 @@ async def test_the_chart_has_room(stage: Stage, size: tuple[int, int]) -> None:
         if size == (80, 24):
             assert lines == []
             return
-        assert 7 <= len(lines) <= MOST
+        assert 6 <= len(lines) <= MOST
         assert "┤" in lines[0]
         assert "└" in lines[-1]
         queues = desk.line("attempts by hour")

@@ -176,3 +176,22 @@ def test_a_chart_shows_what_is_more_than_nothing() -> None:
     assert figures.spark([1, 2, 4]) == "▃▅█"
     assert figures.spark([5, 10], top=20) == "▃▅"
     assert figures.spark([30], top=20) == "█"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-3, "now"),
+        (0, "now"),
+        (1, "in 5s"),
+        (36, "in 40s"),
+        (40, "in 40s"),
+        (41, "in 45s"),
+        (55, "in 55s"),
+        (56, "in 1m"),
+        (150, "in 2m"),
+        (7_300, "in 2h"),
+    ],
+)
+def test_what_is_due_is_told_in_steps(seconds: float, words: str) -> None:
+    assert figures.due(NOW + timedelta(seconds=seconds), NOW) == words
