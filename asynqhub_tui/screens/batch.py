@@ -348,17 +348,14 @@ class BatchScreen(Screen[frozenset[str] | None]):
         asked = self.question(width)
         question = self.query_one("#retry-question", ScrollText)
         question.display = bool(asked)
-        question.styles.height = max(len(asked), 1)
-        question.show(asked)
+        question.show(asked, height=max(len(asked), 1))
         self.table.display = self.lists
         room = height - len(asked) - bar.display - field.display
         room = max(room - LEAST_ROWS if self.lists else room, 1)
         lines = [Line(), *self._head(), Line(), *self.body(width), Line()]
         if len(lines) > room:
             lines = [line for line in lines if line.pieces]
-        text = self.query_one("#retry", ScrollText)
-        text.styles.height = min(len(lines), room)
-        text.show(lines)
+        self.query_one("#retry", ScrollText).show(lines, height=min(len(lines), room))
 
     @property
     def asks_for_number(self) -> bool:

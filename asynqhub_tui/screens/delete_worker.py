@@ -261,8 +261,7 @@ class DeleteWorkerScreen(Screen[bool]):
         asked = self._question()
         ask = self.query_one("#deletion-question", ScrollText)
         ask.display = bool(asked)
-        ask.styles.height = max(len(asked), 1)
-        ask.show(asked)
+        ask.show(asked, height=max(len(asked), 1))
 
         lines = [Line(), self._title(), Line(), *self._body(), Line()]
         height = self.app.size.height
@@ -270,9 +269,8 @@ class DeleteWorkerScreen(Screen[bool]):
         room = height - below - (menu.height_open if menu.is_open else 0)
         if len(lines) > room:
             lines = [line for line in lines if line.pieces]
-        text = self.query_one("#deletion", ScrollText)
-        text.styles.height = max(min(len(lines), room), 1)
-        text.show(lines)
+        height = max(min(len(lines), room), 1)
+        self.query_one("#deletion", ScrollText).show(lines, height=height)
 
     def _title(self) -> Line:
         purges = self._stage in (Stage.CONFIRM_PURGE, Stage.PURGING)

@@ -16,13 +16,26 @@ class ScrollText(Canvas):
     def __init__(self, *, id: str, keys: str) -> None:
         super().__init__(id=id)
         self._content: Sequence[Line] = ()
+        self._next: Sequence[Line] = ()
         self._keys = keys
         self._top = 0
 
-    def show(self, content: Sequence[Line]) -> None:
-        """Show other lines."""
-        self._content = content
-        self.redraw()
+    def show(self, content: Sequence[Line], *, height: int | None = None) -> None:
+        """Show other lines, in another `height` too where one is given.
+
+        They are shown once it has that height: in the one before they might not fit.
+        """
+        self._next = content
+        if height is not None:
+            self.styles.height = height
+        if height in (None, self.size.height):
+            self._content = content
+            self.redraw()
+
+    def on_resize(self) -> None:
+        """Show what waits for another height."""
+        self._content = self._next
+        super().on_resize()
 
     def content(self, width: int) -> Sequence[Line]:
         """Return all lines."""

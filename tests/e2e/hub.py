@@ -86,7 +86,8 @@ class Hub:
         self.sql(
             "INSERT INTO task_attempt (task_id, attempt, status, started_at, finished_at, error)"
             " SELECT task_id, attempt, %s, started_at, started_at + make_interval(secs => %s), %s"
-            " FROM task_attempt WHERE task_id = %s AND attempt = %s AND status = 'running'",
+            " FROM task_attempt WHERE task_id = %s AND attempt = %s AND status = 'running'"
+            " ORDER BY started_at DESC LIMIT 1",  # a retry in place has the number of the one before
             status,
             took,
             error,

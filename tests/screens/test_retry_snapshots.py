@@ -68,12 +68,12 @@ def test_preview(draw: Draw, retrying: Retrying, size: tuple[int, int]) -> None:
 
 @at_every_size
 def test_progress(draw: Draw, retrying: Retrying, size: tuple[int, int]) -> None:
-    retrying.failed(1_200)
+    retrying.failed(2_200)
 
     async def look(desk: Desk) -> None:
         await hold_the_second_chunk(desk)
         retrying.stage.clock.passed += 2
-        await desk.see("250/s  2s left")
+        await desk.see("250/s  6s left")
 
     draw(look, size=size)
 
@@ -138,13 +138,13 @@ def test_waiting_for_a_store(
 
 def test_resumption(draw: Draw, retrying: Retrying, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("asynqhub_tui.actions.journal._operator", lambda: "ada")
-    retrying.failed(1_200)
+    retrying.failed(2_200)
 
     async def look(desk: Desk) -> None:
         await hold_the_second_chunk(desk)
         await desk.app.pop_screen()
         await desk.app._offer_resumption(desk.app.session.connected_hub)
-        await desk.see("y retries the 700 tasks that are left")
+        await desk.see("y retries the 1,700 tasks that are left")
 
     draw(look, size=(80, 24))
 
