@@ -87,7 +87,7 @@ class Hub:
             "INSERT INTO task_attempt (task_id, attempt, status, started_at, finished_at, error)"
             " SELECT task_id, attempt, %s, started_at, started_at + make_interval(secs => %s), %s"
             " FROM task_attempt WHERE task_id = %s AND attempt = %s AND status = 'running'"
-            " ORDER BY started_at DESC LIMIT 1",  # a retry in place has the number of the one before
+            " ORDER BY started_at DESC LIMIT 1",  # a retry in place has its number again
             status,
             took,
             error,

@@ -6,9 +6,11 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -18,6 +20,8 @@ from asynqhub_tui import terminal
 if TYPE_CHECKING:
     from textual.app import App
     from textual.pilot import Pilot
+
+    from asynqhub_tui.queue import TaskQueue
 
 FOLDER = Path(__file__).parents[2] / "screenshots"
 NOW = datetime.now(UTC)
@@ -31,11 +35,14 @@ SHOTS: Sequence[tuple[str, tuple[int, int], Sequence[str]]] = (
     ("workers", (120, 32), ("3", "w", "j")),
     ("delete-worker", (100, 26), ("3", "j", "D")),
     ("help", (120, 32), ("question_mark",)),
+    ("retry", (100, 28), ("s", "R")),
+    ("retry-running", (100, 28), ("s", "w", "2", "R", *("minus",) * 6, "y")),
+    ("retry-report", (100, 28), ("s", "w", "1", "R", "y")),
 )
-"""Name, size, and the keys that lead there."""
+"""Name, size, and the keys that lead there; what is retried comes last."""
 
 
-async def draw(name: str, size: tuple[int, int], keys: Sequence[str]) -> None:
+async def draw(name: str, size: tuple[int, int], keys: Sequence[str], queue: TaskQueue) -> None:
     """Draw one screen of the demo's database, which lies in the working directory."""
     from asynqhub_tui.app import AsynqHubApp
     from asynqhub_tui.backends import Target, sqlite
@@ -46,6 +53,7 @@ async def draw(name: str, size: tuple[int, int], keys: Sequence[str]) -> None:
     async def opener(target: Target) -> Hub:
         hub = await sqlite.open_hub(Target("sqlite", SecretStr("demo.db")))
         hub.info = replace(hub.info, place="demo", demo=True)
+        hub.queue = queue  # type: ignore[attr-defined]
         return hub
 
     app = AsynqHubApp(Settings(), view=View(clock=lambda: NOW), opener=opener)
@@ -74,14 +82,21 @@ def main() -> None:
     """Draw them all."""
     terminal.prepare(os.environ)
     from asynqhub_tui.demo import build
+    from asynqhub_tui.demo.queue import DemoQueue
+    from asynqhub_tui.demo.traffic import Traffic
+    from asynqhub_tui.widgets import reading
 
+    reading.GLANCE = 0.0  # nobody has to be protected from answering too soon
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        build(Path("demo.db"), now=NOW)
-        for name, size, keys in SHOTS:
-            asyncio.run(draw(name, size, keys))
-            print(f"screenshots/{name}.svg")
+        os.environ["ASYNQHUB_TUI_STATE"] = folder
+        traffic = Traffic(Path("demo.db"), NOW, build(Path("demo.db"), now=NOW), Random(1))
+        with closing(traffic):
+            queue = DemoQueue(traffic.broker, read_only=False)
+            for name, size, keys in SHOTS:
+                asyncio.run(draw(name, size, keys, queue))
+                print(f"screenshots/{name}.svg")
 
 
 if __name__ == "__main__":
