@@ -216,11 +216,21 @@ def _servers(row: WorkerRow) -> list[Piece]:
     pieces = [head, Piece(f"{len(found.servers)}"), Piece(" on ", "dim"), Piece(where)]
     pieces.append(Piece(f"   {at_work:,} running now" if at_work else "   idle", "dim"))
     if found.untaken:
-        own = f"{row.config.worker_name}:"
-        names = [one_line(name.removeprefix(own)) for name in found.untaken]
+        names = _untaken(row.config, frozenset(found.untaken))
         shown = ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names)} of its queues"
         pieces.append(Piece(f"   ▲ none takes from {shown}", "warn"))
     return pieces
+
+
+def _untaken(worker: WorkerConfig, queues: frozenset[str]) -> list[str]:
+    """Name queues without the worker, and a group of which all are among them by its own name."""
+    names = []
+    for group in worker.queue_groups:
+        whole = frozenset(worker.queues(group.name))
+        own = f"{worker.worker_name}:"
+        some = sorted(one_line(name.removeprefix(own)) for name in whole & queues)
+        names += [one_line(group.name)] if whole <= queues else some
+    return names
 
 
 def _group_lines(groups: Sequence[QueueGroup]) -> list[list[Piece]]:

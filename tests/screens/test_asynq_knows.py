@@ -136,7 +136,7 @@ async def test_a_worker_of_which_a_part_lives(retrying: Retrying) -> None:
     async with retrying.open((200, 60)) as desk:
         await desk.press("3", "G")
         assert "partly live" in desk.line("◐ worker-1")
-        assert desk.line("▲ none takes from")
+        assert "image_crawl" in desk.line("▲ none takes from web_crawl:critical, web_crawl:low,")
 
 
 async def test_a_worker_without_a_server_is_missing_in_spite_of_a_heartbeat(

@@ -616,3 +616,10 @@ async def test_an_open_demo_has_its_queue(read_only: bool) -> None:
                     await queue.run([], "b")
             else:
                 assert await queue.run([], "b") == []
+
+
+async def test_the_workers_of_the_sample_name_the_queues_own_redis(demo: Demo) -> None:
+    for worker in await demo.hub.workers.list():
+        assert worker.redis_addr is not None
+        assert not demo.queue.differs(worker.redis_addr)
+    assert demo.queue.differs("10.0.0.9:6379")
