@@ -36,7 +36,7 @@ SHOTS: Sequence[tuple[str, tuple[int, int], Sequence[str]]] = (
     ("delete-worker", (100, 26), ("3", "j", "D")),
     ("help", (120, 32), ("question_mark",)),
     ("retry", (100, 28), ("s", "R")),
-    ("retry-running", (100, 28), ("s", "w", "2", "R", *("minus",) * 6, "y")),
+    ("retry-running", (100, 28), ("s", "w", "3", "R", *("minus",) * 6, "y", *"jjjj")),
     ("retry-report", (100, 28), ("s", "w", "1", "R", "y")),
 )
 """Name, size, and the keys that lead there; what is retried comes last."""
