@@ -97,7 +97,13 @@ def test_failed_tasks_as_asynq_knows_them(
     retrying.failed(3, state=RETRY, last_attempt=1)
     retrying.failed(4, queue=IMAGES, error=sample.ERRORS[2])
     retrying.failed(state=None, last_attempt=1, error=sample.ERRORS[1])
-    draw(Rows(), seen("retrying"), size=size, redis=SecretStr(retrying.uri))
+
+    async def read(desk: Desk) -> None:
+        await desk.see("retrying")
+        desk.poller.refresh()  # the preview is read once the list is there
+        await desk.rest()
+
+    draw(Rows(), read, size=size, redis=SecretStr(retrying.uri))
 
 
 @at_every_size
