@@ -1,23 +1,25 @@
 """A confirmed batch, executed: queue first, then the rows, then the outcomes on the disk.
 
-A chunk that was cut short anywhere is executed again as a whole: its claims tell what was done. A
-crash between queue and rows loses nothing, because the worker's own report updates the row.
+While the rows and outcomes of one chunk are written, the queue takes the next. A chunk that was cut
+short anywhere is executed again as a whole: its claims tell what was done. A crash between queue
+and rows loses nothing, because the worker's own report updates the row.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from asynqhub_tui.actions.journal import utc_now
 from asynqhub_tui.actions.retry.batch import CHUNK, Batch
 from asynqhub_tui.actions.retry.decision import Planned
 from asynqhub_tui.actions.retry.pace import Pace
-from asynqhub_tui.actions.retry.records import End, Ending, Kind, TaskOutcome
-from asynqhub_tui.actions.retry.steps import Steps
+from asynqhub_tui.actions.retry.records import End, Ending, Kind
+from asynqhub_tui.actions.retry.steps import ChunkResult, Steps
 from asynqhub_tui.queue import TaskQueue
 from asynqhub_tui.repository import Hub, HubError, Unavailable
 
@@ -95,9 +97,30 @@ class _Execution:
         self._stop = stop
         self._pace = Pace(rate, sleep=self._wait)
         self._pauses = pauses
+        self._waiting: str | None = None
+        self._news = asyncio.Event()
 
     async def run(self) -> AsyncGenerator[Progress, None]:
         yield self._progress()
+        entering: asyncio.Task[ChunkResult | None] | None = None
+        behind: asyncio.Task[None] | None = None
+        try:
+            async for part in self._parts():
+                entering = asyncio.create_task(self._enter(part))
+                async for progress in self._until(entering, behind):
+                    yield progress
+                entered = entering.result()
+                if entered is None:
+                    break
+                behind = asyncio.create_task(self._finish(entered))
+                if self.ending is not Ending.DONE:
+                    break
+            async for progress in self._until(behind):
+                yield progress
+        finally:
+            await _cancel(entering, behind)
+
+    async def _parts(self) -> AsyncGenerator[Sequence[Planned], None]:
         size = self._pace.most(CHUNK)
         async for chunk in self._batch.left():
             for start in range(0, len(chunk), size):
@@ -106,47 +129,75 @@ class _Execution:
                 if self._stop.is_set():
                     self.ending = Ending.CANCELLED
                     return
-                async for progress in self._do(part):
-                    yield progress
-                if self.ending is not Ending.DONE:
-                    return
+                yield part
 
-    async def _do(self, part: Sequence[Planned]) -> AsyncGenerator[Progress, None]:
-        """Execute a part until it is done, however often the store or the queue goes away."""
+    async def _until(self, *tasks: asyncio.Task[Any] | None) -> AsyncGenerator[Progress, None]:
+        """Yield what there is to tell until all tasks are done."""
+        left = {task for task in tasks if task is not None}
+        while not all(task.done() for task in left):
+            news = asyncio.create_task(self._news.wait())
+            try:
+                under_way = {task for task in left if not task.done()}
+                await asyncio.wait({*under_way, news}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                news.cancel()
+            self._news.clear()
+            yield self._progress()
+        for task in left:
+            task.result()
+
+    async def _enter(self, part: Sequence[Planned]) -> ChunkResult | None:
+        """Let the queue have a part, however often it or the store goes away; None in the end."""
         pauses = iter(self._pauses)
         while True:
             try:
-                result = await self._steps.execute(part)
-                break
+                entered = await self._steps.enter(part)
+                self._waiting = None
+                return entered
             except Unavailable as error:
-                pause = next(pauses, None)
-                if pause is None:
-                    self._stopped(str(error))
-                    return
-                yield self._progress(f"{error.what} Trying again in {pause:g} s.")
-                await self._wait(pause)
-                if self._stop.is_set():
-                    self.ending = Ending.CANCELLED
-                    return
+                if not await self._pause(error, pauses):
+                    return None
             except HubError as error:
                 self._stopped(str(error))
-                return
-        await self._write(result.outcomes)
-        if result.stopped is not None:
-            self._stopped(result.stopped)
-        yield self._progress()
+                return None
 
-    async def _write(self, outcomes: Sequence[TaskOutcome]) -> None:
-        if outcomes:
-            await self._batch.write_outcomes(outcomes)
-            self.counts.update(one.kind for one in outcomes)
+    async def _finish(self, entered: ChunkResult) -> None:
+        """Write the rows and the outcomes of what the queue has."""
+        pauses = iter(self._pauses if self.ending is Ending.DONE else ())
+        while True:
+            try:
+                await self._steps.mark(entered)
+                self._waiting = None
+                break
+            except Unavailable as error:
+                if not await self._pause(error, pauses):
+                    return
+        if entered.outcomes:
+            await self._batch.write_outcomes(entered.outcomes)
+            self.counts.update(one.kind for one in entered.outcomes)
+        if entered.stopped is not None:
+            self._stopped(entered.stopped)
+
+    async def _pause(self, error: Unavailable, pauses: Iterator[float]) -> bool:
+        """Wait for what is away; False where it is not to be tried again."""
+        pause = next(pauses, None)
+        if pause is None:
+            self._stopped(str(error))
+            return False
+        self._waiting = f"{error.what} Trying again in {pause:g} s."
+        self._news.set()
+        await self._wait(pause)
+        if self._stop.is_set():
+            self.ending = Ending.CANCELLED
+        return not self._stop.is_set()
 
     def _stopped(self, sentence: str) -> None:
-        self.ending = Ending.STOPPED
-        self.sentence = sentence
+        if self.ending is not Ending.STOPPED:
+            self.ending = Ending.STOPPED
+            self.sentence = sentence
 
-    def _progress(self, waiting: str | None = None) -> Progress:
-        return Progress(self.included, dict(self.counts), waiting)
+    def _progress(self) -> Progress:
+        return Progress(self.included, dict(self.counts), self._waiting)
 
     async def _wait(self, seconds: float) -> None:
         """Wait, but not longer than until it is to stop."""
@@ -155,3 +206,11 @@ class _Execution:
                 await self._stop.wait()
         except TimeoutError:
             return
+
+
+async def _cancel(*tasks: asyncio.Task[Any] | None) -> None:
+    left = {task for task in tasks if task is not None and not task.done()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left)

@@ -50,18 +50,18 @@ class ChunkResult:
 
 
 class Steps:
-    """Executes chunks of one batch; a chunk may be executed any number of times."""
+    """Executes chunks of one batch; a step may be done any number of times."""
 
     def __init__(self, hub: Hub, queue: TaskQueue, batch_id: str) -> None:
         self._hub = hub
         self._queue = queue
         self._batch_id = batch_id
 
-    async def execute(self, chunk: Sequence[Planned]) -> ChunkResult:
-        """Resume and enqueue the tasks of a chunk, and mark their rows pending.
+    async def enter(self, chunk: Sequence[Planned]) -> ChunkResult:
+        """Resume and enqueue the tasks of a chunk.
 
-        A task without an outcome was not reached: the server takes no writes. Raises Unavailable
-        where the store or the queue is away.
+        A task that is in neither part of the result was not reached: the server takes no writes.
+        Raises Unavailable where the store or the queue is away.
         """
         result = ChunkResult()
         moves = [
@@ -79,8 +79,28 @@ class Steps:
                 answers = await self._queue.enqueue(messages, self._batch_id)
                 for message, answer in zip(messages, answers, strict=True):
                     result.take(message.ref, Kind.ENQUEUED, answer)
-        await self._mark(result)
         return result
+
+    async def mark(self, result: ChunkResult) -> None:
+        """Mark the rows pending of the tasks that asynq runs again, and complete the outcomes.
+
+        Raises Unavailable where the store is away.
+        """
+        marked: frozenset[str] = frozenset()
+        why: str | None = None
+        if result.run:
+            try:
+                marked = await self._hub.tasks.mark_pending([ref for ref, _ in result.run])
+            except Unavailable:
+                raise
+            except HubError as error:
+                # What asynq runs again has to be on record, whatever the store thinks of it.
+                why = f"Its row was not marked: {error}"
+                result.stopped = result.stopped or str(error)
+        result.outcomes += [
+            TaskOutcome(task_id=ref.task_id, kind=kind, detail=why, marked=ref.task_id in marked)
+            for ref, kind in result.run
+        ]
 
     async def _messages(
         self, refs: dict[str, TaskRef], result: ChunkResult
@@ -127,28 +147,6 @@ class Steps:
                 result.skip(ref.task_id, Reason.CLAIMED, claim)
             else:
                 result.skip(ref.task_id, Reason.CHANGED)
-
-    async def _mark(self, result: ChunkResult) -> None:
-        marked: frozenset[str] = frozenset()
-        why: str | None = None
-        if result.run:
-            try:
-                marked = await self._hub.tasks.mark_pending([ref for ref, _ in result.run])
-            except Unavailable:
-                raise
-            except HubError as error:
-                # What asynq runs again has to be on record, whatever the store thinks of it.
-                why = f"Its row was not marked: {error}"
-                result.stopped = result.stopped or str(error)
-        for ref, kind in result.run:
-            result.outcomes.append(
-                TaskOutcome(
-                    task_id=ref.task_id,
-                    kind=kind,
-                    detail=why,
-                    marked=ref.task_id in marked,
-                )
-            )
 
 
 def _states(ref: TaskRef) -> tuple[str, ...]:

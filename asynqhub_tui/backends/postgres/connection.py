@@ -21,6 +21,7 @@ from asynqhub_tui.backends.postgres.errors import (
     statement_error,
     unwritable,
 )
+from asynqhub_tui.backends.postgres.kept import KeptConnection
 from asynqhub_tui.backends.postgres.times import BoundedTimestamptzLoader
 from asynqhub_tui.repository import HubError, Refused, Unavailable
 
@@ -93,6 +94,7 @@ class Database:
         self._turns = asyncio.Semaphore(_CONNECTIONS)
         self._behind_pooler = False
         self._closed = False
+        self._writer = KeptConnection()
 
     async def open(self) -> None:
         """Connect. Raises Unavailable or Refused, with the reason."""
@@ -101,6 +103,7 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         self._closed = True
+        await self._writer.close()
         if self._pool is not None:
             await self._discard(self._pool)
 
@@ -123,15 +126,16 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection[Row]]:
-        """Give a connection of its own for one write, in autocommit, and close it behind it.
+        """Give a connection of its own for one write, in autocommit.
 
-        Raises Refused when the hub was opened read-only; no connection is opened then.
+        It is closed once no write has needed it for some seconds: a bulk action writes many times
+        in a row. Raises Refused when the hub was opened read-only; no connection is opened then.
         """
         if self.read_only:
             raise Refused(
                 f"{self.place} is open read-only.", hint="Start without --read-only to change it."
             )
-        connection = await self._connect(_WRITING)
+        connection = await self._writer.take() or await self._connect(_WRITING)
         try:
             yield connection
         except psycopg.Error as error:
@@ -139,7 +143,7 @@ class Database:
         except UnicodeEncodeError as error:
             raise unwritable(self.place) from error
         finally:
-            await connection.close()
+            await self._writer.keep(connection)
 
     async def _fetch(self, query: str, params: Params | None, seconds: float) -> list[Row]:
         async with self._turns:
