@@ -15,10 +15,11 @@ import pytest
 from pydantic import SecretStr
 
 from asynqhub_tui.backends import Target, open_hub
+from asynqhub_tui.backends.postgres import kept
 from asynqhub_tui.backends.postgres.connection import LONG_TIMEOUT, Database
 from asynqhub_tui.backends.postgres.conninfo import parse
 from asynqhub_tui.models import FAIL, SUCCESS, Window
-from asynqhub_tui.repository import Refused, TaskFilter
+from asynqhub_tui.repository import Hub, Refused, TaskFilter
 from tests.contract.builders import WORKER, make_attempt, make_task, make_worker
 from tests.contract.engines import Postgres
 from tests.servers import PostgresServer
@@ -296,3 +297,56 @@ async def test_behind_a_pooler_no_setting_outlives_its_statement(
             await hub.tasks.insert_attempt(make_attempt(status=FAIL))
             await hub.tasks.update_task_status("t1", FAIL, 1, None, None)
             assert (await hub.tasks.list_tasks(TaskFilter())).tasks[0].status == FAIL
+
+
+async def no_sessions(dsn: str, condition: str) -> None:
+    """Wait until the dashboard has no such session."""
+    async with asyncio.timeout(10):
+        while sessions(dsn, condition):  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0)
+
+
+def writers(dsn: str) -> set[int]:
+    """Return the process ids of the dashboard's sessions that last wrote, or were asked to wait."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        rows = connection.execute(
+            """SELECT pid FROM pg_stat_activity WHERE datname = current_database()
+            AND application_name = 'asynqhub-tui' AND query LIKE '%UPDATE%'"""
+        ).fetchall()
+    return {pid for (pid,) in rows}
+
+
+async def heartbeat(hub: Hub) -> None:
+    """Write something small."""
+    await hub.workers.update_heartbeat(WORKER, datetime.now(UTC))
+
+
+async def test_writes_in_a_row_share_a_connection(dsn: str) -> None:
+    async with await open_hub(target(dsn)) as hub:
+        await heartbeat(hub)
+        first = writers(dsn)
+        await heartbeat(hub)
+        assert writers(dsn) == first
+        assert len(first) == 1
+        await asyncio.gather(*(heartbeat(hub) for _ in range(3)))
+        await heartbeat(hub)
+        assert len(writers(dsn)) == 1, "of several at once one is kept"
+
+
+async def test_a_connection_that_nobody_writes_with_is_closed(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "KEPT_FOR", 0.0)
+    async with await open_hub(target(dsn)) as hub:
+        await heartbeat(hub)
+        await no_sessions(dsn, "query LIKE '%UPDATE%'")
+
+
+async def test_a_kept_connection_may_have_died(dsn: str) -> None:
+    async with await open_hub(target(dsn)) as hub:
+        await heartbeat(hub)
+        [pid] = writers(dsn)
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        await heartbeat(hub)
+        assert pid not in writers(dsn)
