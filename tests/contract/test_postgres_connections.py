@@ -299,13 +299,6 @@ async def test_behind_a_pooler_no_setting_outlives_its_statement(
             assert (await hub.tasks.list_tasks(TaskFilter())).tasks[0].status == FAIL
 
 
-async def no_sessions(dsn: str, condition: str) -> None:
-    """Wait until the dashboard has no such session."""
-    async with asyncio.timeout(10):
-        while sessions(dsn, condition):  # noqa: ASYNC110 - the server has no event for it
-            await asyncio.sleep(0)
-
-
 def writers(dsn: str) -> set[int]:
     """Return the process ids of the dashboard's sessions that last wrote, or were asked to wait."""
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -339,7 +332,7 @@ async def test_a_connection_that_nobody_writes_with_is_closed(
     monkeypatch.setattr(kept, "KEPT_FOR", 0.0)
     async with await open_hub(target(dsn)) as hub:
         await heartbeat(hub)
-        await no_sessions(dsn, "query LIKE '%UPDATE%'")
+        await eventually(dsn, "query LIKE '%UPDATE%'", 0)
 
 
 async def test_a_kept_connection_may_have_died(dsn: str) -> None:
