@@ -65,6 +65,9 @@ COUNT_EVERY = 10.0
 FATES_EVERY = 10.0
 """Seconds between two askings what asynq will do with the failed tasks in view."""
 
+FATES_REST = 2.0
+"""Seconds at least between two askings because of rows that have come into view."""
+
 FATES_BOUND = 2_000
 """How many tasks of each state of a queue are looked at for it."""
 
@@ -98,7 +101,8 @@ class TasksScreen(HubScreen):
         self._count_feed = Feed("count", self._count, self._take_count, every=COUNT_EVERY)
         self._detail_feed = Feed("preview", self._fetch_detail, self._take_detail)
         self._fates_feed = Feed("asynq", self._fetch_fates, self._take_fates, every=FATES_EVERY)
-        self._fates_asked = False
+        self._fates_asked: frozenset[str] = frozenset()
+        self._fates_rest_until = 0.0
         self._turns: Counter[str] = Counter()
 
     def compose_body(self) -> ComposeResult:
@@ -134,9 +138,20 @@ class TasksScreen(HubScreen):
             self._detail.redraw()
         self._show_filter()
         self._show_marks()
-        if not self._fates_asked and self.queue_poller is not None and self.table.in_view():
-            self._fates_asked = True  # the first rows wait for no clock
+        self._ask_about_new_rows()
+
+    def _ask_about_new_rows(self) -> None:
+        """Let rows that have come into view wait for no clock, but ask for many at a time."""
+        view, now = self.session.view, time.monotonic()
+        if self.queue_poller is None or now < self._fates_rest_until:
+            return
+        open_questions = frozenset(
+            task.task_id for task in self.table.tasks_in_view() if view.is_open_question(task)
+        )
+        if not open_questions <= self._fates_asked:
+            self._fates_rest_until = now + FATES_REST
             self.queue_poller.refresh(self._fates_feed)
+        self._fates_asked = open_questions
 
     @property
     def filter(self) -> TaskFilter:
@@ -229,6 +244,7 @@ class TasksScreen(HubScreen):
     def _take_fates(self, seen: Sequence[tuple[Task, Sighting]] | None) -> None:
         for task, sighting in seen or ():
             self.session.view.see(task, sighting)
+        self.show_data()
 
     @property
     def _detail(self) -> Detail:

@@ -99,7 +99,7 @@ def test_failed_tasks_as_asynq_knows_them(
     retrying.failed(state=None, last_attempt=1, error=sample.ERRORS[1])
 
     async def read(desk: Desk) -> None:
-        await desk.press("ctrl+r")  # preview and asynq are asked once the list is there
+        await desk.press("ctrl+r")  # the preview is asked for once the list is there
         await desk.see("retrying")
 
     draw(Rows(), read, size=size, redis=SecretStr(retrying.uri))
