@@ -15,7 +15,7 @@ from tests.e2e.conftest import Start
 from tests.e2e.hub import Hub
 from tests.e2e.terminal import ALTERNATE, CURSOR, MOUSE, PROGRAM, Terminal
 
-STATES = ("○ pending", "● running", "! overdue", "✓ success", "✗ fail", "† dead")
+STATES = ("○ pending", "● running", "! overdue", "✓ success", "↻ retries left", "† dead")
 
 OWNED = "\x1b]0;owned\x07\x1b[97;41mred\x9b2J\u202e"
 """Sets the title, changes the colour, clears the screen, turns the line around."""
@@ -202,11 +202,11 @@ def test_what_is_stored_never_commands_the_terminal(hub: Hub, start: Start) -> N
     hub.begin(f"t{OWNED}")
     hub.report(f"t{OWNED}", "fail", error=f"e{OWNED}\n{OWNED}")
     terminal = start("--backend", "postgres", POSTGRES_DSN=hub.dsn)
-    terminal.wait_for("✗ fail", "e␛]0;owned␇")
+    terminal.wait_for("↻ retries left", "e␛]0;owned␇")
     terminal.press("w")
     terminal.wait_for("Tasks of which worker?", "w␛]0;owned␇")
     terminal.press("esc")
-    terminal.wait_for("✗ fail", gone=["Tasks of which worker?"])
+    terminal.wait_for("↻ retries left", gone=["Tasks of which worker?"])
     terminal.press("enter")
     terminal.wait_for("task t␛]0;owned␇", "ERROR of attempt 1", "PAYLOAD", "\\u001b]0;owned")
     terminal.press("3")
