@@ -52,7 +52,6 @@ STEPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...]
     ("a word in the palette", tuple("theme"), ("Dark or light theme",), ("Pause",)),
     ("no palette", ("esc",), ("tasks of the last 24 h",), ("Dark or light theme",)),
     ("the help", ("?",), ("one row down",), ()),
-    ("the help, further down", ("j",), (), ()),
     ("no help", ("q",), ("tasks of the last 24 h",), ("one row down",)),
     ("tasks", ("1",), ("/ worker:images",), ()),
     ("the dark theme", ("T",), ("/ worker:images",), ()),
@@ -117,12 +116,18 @@ def check(terminal: Terminal, what: str) -> None:
         assert one == other, f"{what}, line {number}"
 
 
+def _differ(terminal: Terminal, before: list[Any]) -> bool:
+    return terminal.cells() != before
+
+
 def test_on_all_screens(lived_in: Hub, start: Start) -> None:
     terminal = start(*STILL, POSTGRES_DSN=lived_in.dsn)
     terminal.wait_for("● live 60s", "by creation, newest first", "24h", "? keys")
     check(terminal, "the first screen")
     for what, keys, there, gone in STEPS:
+        before = terminal.cells()
         terminal.press(*keys)
+        terminal.wait_until(partial(_differ, terminal, before), f"a change: {what}")
         terminal.wait_for(*there, gone=gone)
         if what not in BLINKING:
             check(terminal, what)

@@ -244,6 +244,20 @@ async def test_a_rate_makes_small_parts(stage: Stage) -> None:
 
 
 @on_sqlite
+async def test_what_is_done_is_told_while_the_next_part_waits_for_its_time(stage: Stage) -> None:
+    stage.failed("a", "b")
+    plan = await stage.prepare("a", "b")
+    stop = asyncio.Event()
+    work = retrying.run(stage.hub, stage.queue, plan, stage.journal, stop=stop, rate=0.001)
+    async for progress in work:
+        if progress.done == 1:
+            stop.set()
+    assert progress.end is not None
+    assert (progress.end.ending, progress.done) == (Ending.CANCELLED, 1)
+    assert len(stage.pending()) == 1
+
+
+@on_sqlite
 async def test_a_batch_is_taken_up_once(stage: Stage) -> None:
     stage.failed("a")
     plan = await stage.prepare("a")

@@ -124,12 +124,7 @@ class _Execution:
         size = self._pace.most(CHUNK)
         async for chunk in self._batch.left():
             for start in range(0, len(chunk), size):
-                part = chunk[start : start + size]
-                await self._pace.wait(len(part))
-                if self._stop.is_set():
-                    self.ending = Ending.CANCELLED
-                    return
-                yield part
+                yield chunk[start : start + size]
 
     async def _until(self, *tasks: asyncio.Task[Any] | None) -> AsyncGenerator[Progress, None]:
         """Yield what there is to tell until all tasks are done."""
@@ -147,7 +142,13 @@ class _Execution:
             task.result()
 
     async def _enter(self, part: Sequence[Planned]) -> ChunkResult | None:
-        """Let the queue have a part, however often it or the store goes away; None in the end."""
+        """Let the queue have a part in its time, however often it goes away; None in the end."""
+        await self._pace.wait(len(part))
+        if self.ending is not Ending.DONE:
+            return None
+        if self._stop.is_set():
+            self.ending = Ending.CANCELLED
+            return None
         pauses = iter(self._pauses)
         while True:
             try:
