@@ -11,7 +11,7 @@ from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.actions.retry import run as retrying
 from asynqhub_tui.actions.retry.decision import Reason
 from asynqhub_tui.actions.retry.planning import MOST_TASKS, failed_only, refs_of
-from asynqhub_tui.actions.retry.preview import BY_KEY, Preview, decision_lines
+from asynqhub_tui.actions.retry.preview import BY_KEY, Preview, decision_lines, elsewhere_sentences
 from asynqhub_tui.actions.retry.records import Ending
 from asynqhub_tui.actions.retry.run import Plan
 from asynqhub_tui.headless import UsageError, as_json, outcomes, output
@@ -166,6 +166,7 @@ async def _write_plan(plan: Plan, view: View, *, json: bool) -> None:
         "included": preview.included,
         "decisions": dict(preview.decisions),
         "reasons": dict(preview.reasons),
+        "elsewhere": preview.elsewhere,
     }
     rows = (
         {
@@ -195,7 +196,7 @@ def _preview(preview: Preview, selection: str, view: View) -> list[str]:
             lines.append(f"by {name}  {count:,}  {one_line(what)}")
         if len(counts) > _MOST_GROUPS:
             lines.append(f"by {name}  and {len(counts) - _MOST_GROUPS:,} more")
-    return lines
+    return [*lines, *elsewhere_sentences(preview)]
 
 
 def _tasks(count: int) -> str:

@@ -23,7 +23,7 @@ from asynqhub_tui.session import Session
 from asynqhub_tui.widgets.batch_words import keys_line
 from asynqhub_tui.widgets.canvas import Line, Piece
 from asynqhub_tui.widgets.field import NumberField
-from asynqhub_tui.widgets.retry_words import one_task_lines, preview_lines
+from asynqhub_tui.widgets.retry_words import elsewhere_lines, one_task_lines, preview_lines
 
 RATES = (None, 1000.0, 500.0, 200.0, 100.0, 50.0, 20.0, 10.0, 5.0, 1.0)
 """Tasks per second that can be chosen; None is without a limit."""
@@ -160,7 +160,8 @@ class RetryScreen(BatchScreen):
             return super().body(width)
         view = self.session.view
         if self._only is not None:
-            return one_task_lines(*self._only, view, width, forced=self._force)
+            lines = one_task_lines(*self._only, view, width, forced=self._force)
+            return [*lines, *elsewhere_lines(self._plan.preview, width)]
         return preview_lines(self._plan.preview, view.now(), width, self.app.size.height)
 
     def question(self, width: int) -> list[Line]:

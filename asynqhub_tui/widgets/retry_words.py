@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from asynqhub_tui import queue as asynq
 from asynqhub_tui.actions.retry.decision import FORCIBLE, Decision, Planned, Reason
 from asynqhub_tui.actions.retry.planning import MOST_TASKS
-from asynqhub_tui.actions.retry.preview import Preview, decision_lines
+from asynqhub_tui.actions.retry.preview import Preview, decision_lines, elsewhere_sentences
 from asynqhub_tui.figures import span
 from asynqhub_tui.models import FAILED_STATUSES, Task
 from asynqhub_tui.text import fit, one_line, wrap
@@ -53,6 +53,7 @@ def preview_lines(preview: Preview, now: datetime, width: int, height: int) -> l
     if preview.included:
         lines.append(Line())
         lines += _groups(preview, width, MANY if height >= HIGH else FEW)
+    lines += elsewhere_lines(preview, width)
     if preview.total >= MOST_TASKS:
         words = f"Only the first {MOST_TASKS:,} tasks are looked at; retry the others afterwards."
         lines += [Line(), *sentence("▲ ", words, "warn", width)]
@@ -61,6 +62,14 @@ def preview_lines(preview: Preview, now: datetime, width: int, height: int) -> l
         lines.append(Line())
         words = f"{likely:,} are likely on their way: forced, they may run twice."
         lines += sentence("▲ ", words, "warn", width)
+    return lines
+
+
+def elsewhere_lines(preview: Preview, width: int) -> list[Line]:
+    """Return a warning for each worker whose row names another Redis, below an empty line."""
+    lines: list[Line] = []
+    for words in elsewhere_sentences(preview):
+        lines += [*([] if lines else [Line()]), *sentence("▲ ", words, "warn", width)]
     return lines
 
 

@@ -23,9 +23,10 @@ Ended = subprocess.CompletedProcess[str]
 
 
 class Installation:
-    """PostgreSQL with `worker-1` and `worker-2`, which is disabled, and an empty Redis.
+    """PostgreSQL with `worker-1`, `worker-2`, which is disabled, `worker-3`, and an empty Redis.
 
-    `environ` is the whole environment of the program. Its state folder is `state`.
+    The row of `worker-3` names another Redis. `environ` is the whole environment of the program,
+    `state` its state folder.
     """
 
     def __init__(
@@ -42,7 +43,8 @@ class Installation:
         self.redis = redis
         self._rows = Rows(redis)
         self._engine = Postgres(dsn)
-        self._engine.load([make_worker(), make_worker("worker-2", is_enabled=False)])
+        elsewhere = make_worker("worker-3", redis_addr="redis://:hunter2@10.0.0.5:6379/0")
+        self._engine.load([make_worker(), make_worker("worker-2", is_enabled=False), elsewhere])
 
     def archived(self, *task_ids: str, state: str = ARCHIVED, **fields: Any) -> None:
         """Let tasks have failed; asynq still holds them."""

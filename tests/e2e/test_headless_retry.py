@@ -75,12 +75,16 @@ def test_a_dry_run_changes_nothing_and_leaves_nothing_behind(installation: Insta
     installation.archived("waits", state=RETRY)
     installation.exhausted("lost")
     installation.exhausted("idle", worker_name="worker-2", queue="worker-2:web:default")
+    installation.exhausted("far", worker_name="worker-3", queue="worker-3:web:default")
     before = installation.statuses()
     said = installation.json("retry", "--status", "failed", "--dry-run")
-    assert list(said) == ["selection", "total", "included", "decisions", "reasons", "tasks"]
+    assert list(said) == [
+        *("selection", "total", "included", "decisions", "reasons", "elsewhere", "tasks")
+    ]
+    assert said["elsewhere"] == {"worker-3": "redis://:***@10.0.0.5:6379/0"}
     assert said["selection"] == "status:failed"
-    assert (said["total"], said["included"]) == (4, 3)
-    assert said["decisions"] == {"resume in place": 2, "enqueue again": 1, "skip": 1}
+    assert (said["total"], said["included"]) == (5, 4)
+    assert said["decisions"] == {"resume in place": 2, "enqueue again": 2, "skip": 1}
     assert said["reasons"] == {"worker disabled": 1}
     tasks = {one.pop("task_id"): one for one in said["tasks"]}
     nothing = {"reason": None, "asynq_id": None, "state": None, "next_at": None}
@@ -95,8 +99,13 @@ def test_a_dry_run_changes_nothing_and_leaves_nothing_behind(installation: Insta
             "next_at": "2033-05-18T03:33:20.000000Z",
         },
         "lost": nothing | {"decision": "enqueue again"},
+        "far": nothing | {"decision": "enqueue again"},
         "idle": nothing | {"decision": "skip", "reason": "worker disabled"},
     }
+    plain = installation.run("retry", "far", "--dry-run")
+    assert plain.stdout.splitlines()[-1].startswith(
+        "worker-3 says that its Redis is redis://:***@10.0.0.5:6379/0, not this queue's"
+    )
     plain = installation.run("retry", "held", "lost", "--dry-run")
     assert (plain.returncode, plain.stderr) == (0, "")
     head, resume, *_ = plain.stdout.splitlines()

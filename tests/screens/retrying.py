@@ -13,7 +13,7 @@ from redis import Redis
 
 from asynqhub_tui.asynq import keys
 from asynqhub_tui.asynq.messages import TaskMessage, decode
-from asynqhub_tui.models import FAIL
+from asynqhub_tui.models import FAIL, WorkerConfig
 from asynqhub_tui.queue import ARCHIVED
 from tests.contract.builders import both_rows, make_task
 from tests.queue.rows import Rows as QueueRows
@@ -26,10 +26,15 @@ IMAGES = "worker-1:image_crawl:low"
 EMBED = "ai-worker:embedding:low"
 
 
+def _at_home(worker: WorkerConfig) -> WorkerConfig:
+    address = "redis://:hunter2@10.0.0.9:6379/0" if worker.worker_name == "mail-worker" else None
+    return worker.model_copy(update={"redis_addr": address})
+
+
 class Retrying:
     """The stage with the sample's fleet, and asynq's queues in a Redis.
 
-    A worker-1 gives up after 2 attempts, ai-worker after 4.
+    A worker-1 gives up after 2 attempts, ai-worker after 4. mail-worker's row names another Redis.
     """
 
     def __init__(self, stage: Stage, uri: str, redis: Redis) -> None:
@@ -38,7 +43,7 @@ class Retrying:
         self.redis = redis
         self.queues = QueueRows(redis)
         self._failed = 0
-        stage.load(Rows(sample.fleet()))
+        stage.load(Rows([_at_home(worker) for worker in sample.fleet()]))
 
     @property
     def state(self) -> Path:

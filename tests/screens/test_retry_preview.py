@@ -77,6 +77,19 @@ async def test_of_many_groups_the_largest_are_named_and_the_others_counted(
         assert desk.line("others").split() == ["9", "3", "others"]
 
 
+@pytest.mark.parametrize("number", [1, 2])
+async def test_a_worker_whose_row_names_another_redis_is_pointed_out(
+    retrying: Retrying, number: int
+) -> None:
+    retrying.failed(number, queue="mail-worker:mail:default")
+    retrying.failed(number - 1)
+    async with retrying.open((80, 24)) as desk:
+        await preview(desk, "r" if number == 1 else "R")
+        said = " ".join(desk.text.split())
+        assert "▲ mail-worker says that its Redis is redis://:***@10.0.0.9:6379/0" in said
+        assert said.count("says that its Redis") == 1
+
+
 @pytest.mark.parametrize("number", [1, 2, 100])
 async def test_up_to_a_hundred_y_confirms(retrying: Retrying, number: int) -> None:
     ids = retrying.failed(number)

@@ -48,6 +48,7 @@ async def plan(
     workers = {worker.worker_name: worker for worker in await hub.workers.list()}
     planner = _Planner(hub, queue, located, workers, force=force)
     await batch.write_plan(planner.decided(batch.frozen()))
+    planner.preview.compare(workers.values(), queue)
     return planner.preview
 
 

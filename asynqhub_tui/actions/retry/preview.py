@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from asynqhub_tui.actions.retry.decision import Decision, Planned, Reason
+from asynqhub_tui.dsn import mask
 from asynqhub_tui.figures import span
-from asynqhub_tui.queue import ARCHIVED, RETRY, SCHEDULED
+from asynqhub_tui.models import WorkerConfig
+from asynqhub_tui.queue import ARCHIVED, RETRY, SCHEDULED, QueueReader
 from asynqhub_tui.text import one_line
 
 BY_KEY = 100
@@ -37,7 +40,8 @@ class Preview:
     `states` counts the tasks that are resumed in place by asynq's state. `workers`, `queues` and
     `errors` count the tasks that are included, `reasons` those that are skipped. `next_at` is the
     earliest time at which asynq would have retried one by itself. `errors_of` is how many of the
-    included tasks the errors were looked up for.
+    included tasks the errors were looked up for. `elsewhere` holds, by worker, the Redis that the
+    worker's row names, masked, where it is another than the queue's.
     """
 
     total: int = 0
@@ -49,6 +53,7 @@ class Preview:
     errors: Counter[str] = field(default_factory=Counter)
     errors_of: int = 0
     next_at: datetime | None = None
+    elsewhere: dict[str, str] = field(default_factory=dict)
 
     @property
     def included(self) -> int:
@@ -68,6 +73,13 @@ class Preview:
             self.states[planned.state] += 1
         if planned.next_at is not None:
             self.next_at = min(self.next_at or planned.next_at, planned.next_at)
+
+    def compare(self, workers: Iterable[WorkerConfig], queue: QueueReader) -> None:
+        """Take note of the workers of included tasks whose rows name another Redis."""
+        for worker in workers:
+            address = worker.redis_addr
+            if worker.worker_name in self.workers and address and queue.differs(address):
+                self.elsewhere[worker.worker_name] = mask(address)
 
     def add_error(self, error: str | None) -> None:
         """Count what one of the included tasks failed with."""
@@ -98,6 +110,15 @@ def decision_lines(preview: Preview, now: datetime) -> list[tuple[str, int, str]
             "asynq no longer has them" if preview.decisions[Decision.ENQUEUE] else "",
         ),
         ("skipped", preview.decisions[Decision.SKIP], reasons),
+    ]
+
+
+def elsewhere_sentences(preview: Preview) -> list[str]:
+    """Return what is to be said of workers that may never see what is retried."""
+    return [
+        f"{one_line(name)} says that its Redis is {one_line(address)}, not this queue's: it may"
+        " never see what is retried."
+        for name, address in sorted(preview.elsewhere.items())
     ]
 
 
