@@ -123,7 +123,9 @@ async def test_a_worker_is_alive_by_its_servers(retrying: Retrying) -> None:
             for priority in ("critical", "default", "low")
         },
     )
-    retrying.stage.change("UPDATE worker SET last_heartbeat_at = NULL")
+    retrying.stage.change(
+        "UPDATE worker SET last_heartbeat_at = NULL, redis_addr = '10.0.0.5:6379/0'"
+    )
     async with retrying.open() as desk:
         await desk.press("3", "G")
         assert "1 server" in desk.line("● worker-1")
@@ -153,6 +155,7 @@ async def test_a_worker_without_a_server_is_missing_in_spite_of_a_heartbeat(
 
 
 async def test_a_worker_of_another_redis_is_judged_by_the_store(retrying: Retrying) -> None:
+    retrying.stage.change("UPDATE worker SET redis_addr = '10.0.0.5:6379/0'")
     async with retrying.open() as desk:
         await desk.press("3", "G")
         assert "alive" in desk.line("● worker-1")
