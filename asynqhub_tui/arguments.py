@@ -217,7 +217,11 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("settings")
     add = functools.partial(group.add_argument, default=argparse.SUPPRESS)
     switch = argparse.BooleanOptionalAction
-    add("--backend", metavar="NAME", help="demo, postgres or sqlite; told by the DSN unless given")
+    add(
+        "--backend",
+        metavar="NAME",
+        help="demo, postgres, clickhouse or sqlite; told by the DSN unless given",
+    )
     add("--dsn", help="which store to open; shows in ps: POSTGRES_DSN or a profile does not")
     add("--redis", metavar="ADDRESS", help="the hub's Redis, which retry needs; or REDIS_ADDR")
     add("--profile", metavar="NAME", help="a profile of config.toml")

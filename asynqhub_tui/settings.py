@@ -3,7 +3,7 @@
 | option | variable | config.toml | default |
 | --- | --- | --- | --- |
 | --backend | ASYNQHUB_TUI_BACKEND | profile: backend | told by the DSN; demo without one |
-| --dsn | ASYNQHUB_TUI_DSN; POSTGRES_DSN | profile: dsn | none |
+| --dsn | ASYNQHUB_TUI_DSN; POSTGRES_DSN; CLICKHOUSE_DSN | profile: dsn | none |
 | --redis | ASYNQHUB_TUI_REDIS; REDIS_ADDR | profile: redis | none: retry is off |
 | --profile | ASYNQHUB_TUI_PROFILE | default_profile | none |
 | --config | ASYNQHUB_TUI_CONFIG | | config.toml in the user's folder for configuration |
@@ -16,7 +16,8 @@
 The variables may also stand in a file .env in the working directory; an empty one counts as not
 set. POSTGRES_DSN and REDIS_ADDR are Asynq-Hub's own: the one is only used for the postgres backend,
 the other not for a store that another setting names, so that no task of one installation gets into
-the queue of another. A profile that was
+the queue of another. CLICKHOUSE_DSN is only used for the clickhouse backend; the
+two go with the same REDIS_ADDR, and without --backend the hub's own comes first. A profile that was
 named by --profile comes before the environment, as the option does; one that was named otherwise
 comes behind .env. The highest source that names a backend or a DSN decides which store is opened.
 
@@ -60,8 +61,24 @@ _VARIABLES = {
     "ASYNQHUB_TUI_TIMES": "times",
     "ASYNQHUB_TUI_MOUSE": "mouse",
     "POSTGRES_DSN": "postgres_dsn",
+    "CLICKHOUSE_DSN": "clickhouse_dsn",
     "REDIS_ADDR": "redis_addr",
 }
+
+_BY_VARIABLE = {"postgres_dsn": "postgres", "clickhouse_dsn": "clickhouse"}
+"""The backend that a variable's name tells."""
+
+_BY_SCHEME = {
+    "postgres": "postgres",
+    "postgresql": "postgres",
+    "sqlite": "sqlite",
+    "clickhouse": "clickhouse",
+    "clickhouses": "clickhouse",
+    "http": "clickhouse",
+    "https": "clickhouse",
+    "chdb": "clickhouse",
+}
+"""The backend that the beginning of a DSN tells."""
 
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
@@ -233,11 +250,11 @@ def _connection(layers: Sequence[_Layer]) -> tuple[_Said | None, _Said | None]:
         if backend is None and "backend" in layer:
             backend = layer["backend"]
             _one_of(backend, list(BACKENDS))
-        for name in ("dsn", "postgres_dsn"):
+        for name in ("dsn", "postgres_dsn", "clickhouse_dsn"):
             candidate = layer.get(name)
             if candidate is None or dsn is not None:
                 continue
-            implied = "postgres" if name == "postgres_dsn" else _implied_backend(candidate)
+            implied = _BY_VARIABLE.get(name) or _implied_backend(candidate)
             if backend is None:
                 dsn = candidate
                 backend = _Said(implied, candidate.source) if implied else None
@@ -263,7 +280,8 @@ def _redis(
     if said := _first(others, "redis"):
         return said
     hubs_own = _first(others, "postgres_dsn")
-    if hubs_own is not None and dsn is not hubs_own:
+    copy = _first(others, "clickhouse_dsn")
+    if hubs_own is not None and dsn is not hubs_own and (copy is None or dsn is not copy):
         return None
     return _first(others, "redis_addr") or profile.get("redis")
 
@@ -272,13 +290,12 @@ def _implied_backend(dsn: _Said) -> str | None:
     """Return the backend that a DSN's own form tells, None where it may be a file of any name."""
     text = str(dsn.value).strip()
     if scheme := re.match(r"([A-Za-z][\w+.-]*)://", text):
-        known = {"postgres": "postgres", "postgresql": "postgres", "sqlite": "sqlite"}
-        if scheme[1].lower() not in known:
+        if scheme[1].lower() not in _BY_SCHEME:
+            known = ", ".join(f"{name}://" for name in _BY_SCHEME)
             raise SettingsError(
-                f"{dsn.source} begins with {scheme[1]}://, which is none of"
-                " postgres://, postgresql:// and sqlite://."
+                f"{dsn.source} begins with {scheme[1]}://, which is none of {known}."
             )
-        return known[scheme[1].lower()]
+        return _BY_SCHEME[scheme[1].lower()]
     if text == ":memory:" or text.endswith((".db", ".sqlite", ".sqlite3")):
         return "sqlite"
     return "postgres" if re.match(r"(host|hostaddr|port|dbname|user|service)\s*=", text) else None
@@ -287,7 +304,8 @@ def _implied_backend(dsn: _Said) -> str | None:
 def _check_complete(backend: _Said | None, dsn: _Said | None) -> None:
     if backend is None and dsn is not None:
         raise SettingsError(
-            f"The DSN of {dsn.source} does not tell its backend. Add --backend postgres or sqlite."
+            f"The DSN of {dsn.source} does not tell its backend. Add --backend postgres, clickhouse"
+            " or sqlite."
         )
     if backend is None or dsn is not None or backend.value == "demo":
         return
@@ -295,6 +313,11 @@ def _check_complete(backend: _Said | None, dsn: _Said | None) -> None:
         raise SettingsError(
             "The postgres backend needs a DSN. Set POSTGRES_DSN in the environment or in .env,"
             " for example postgres://user@host:5432/asynqhub, or choose a --profile."
+        )
+    if backend.value == "clickhouse":
+        raise SettingsError(
+            "The clickhouse backend needs a DSN. Set CLICKHOUSE_DSN in the environment or in .env,"
+            " for example clickhouse://user@host:8123/asynqhub, or choose a --profile."
         )
     raise SettingsError(f"The {backend.value} backend needs a file. Give it as --dsn PATH.")
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.chdb_store import ChdbStore
+from tests.clickhouse import ClickHouseServer
 from tests.servers import PostgresServer
 from tests.valkey import ValkeyServer
 
@@ -23,4 +25,18 @@ def postgres_server() -> Iterator[PostgresServer]:
 def valkey_server() -> Iterator[ValkeyServer]:
     """A Valkey; `fresh` gives the address of an empty database."""
     with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def chdb_store() -> Iterator[ChdbStore]:
+    """The embedded ClickHouse engine; `database` gives a fresh installation."""
+    with ChdbStore() as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server() -> Iterator[ClickHouseServer]:
+    """The ClickHouse engine behind its HTTP interface; `create_database` gives a database."""
+    with ClickHouseServer() as server:
         yield server

@@ -13,6 +13,7 @@ from asynqhub_tui.repository import Hub
 BACKENDS = {
     "demo": "asynqhub_tui.demo",
     "postgres": "asynqhub_tui.backends.postgres",
+    "clickhouse": "asynqhub_tui.backends.clickhouse",
     "sqlite": "asynqhub_tui.backends.sqlite",
 }
 """What may follow `--backend`, and the module whose `open_hub(target)` opens it."""

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import psycopg
 import pytest
+from clickhouse_connect.driver.client import Client
 from psycopg import sql
 from psycopg.types.json import Jsonb
 from pydantic import SecretStr
 
 from asynqhub_tui.backends import Target
+from asynqhub_tui.backends.clickhouse import rows as clickhouse_rows
+from asynqhub_tui.backends.clickhouse.schema import TABLES, statements
 from asynqhub_tui.backends.sqlite import create
 from asynqhub_tui.backends.sqlite.rows import (
     ATTEMPT_COLUMNS,
@@ -31,6 +34,8 @@ from asynqhub_tui.backends.sqlite.rows import (
     worker_values,
 )
 from asynqhub_tui.models import Attempt, Task, WorkerConfig
+from tests.chdb_store import chdb_client
+from tests.clickhouse import ClickHouseServer
 
 
 class Engine(ABC):
@@ -121,6 +126,97 @@ class Postgres(Engine):
                 connection.cursor().executemany(statement, [list(row.values()) for row in models])
 
 
+class ClickHouse(Engine, ABC):
+    backend = "clickhouse"
+
+    @abstractmethod
+    def client(self) -> AbstractContextManager[Client]:
+        """Open the driver's own client, to look behind the scenes."""
+
+    def load(
+        self,
+        workers: Iterable[WorkerConfig] = (),
+        tasks: Iterable[Task] = (),
+        attempts: Iterable[Attempt] = (),
+    ) -> None:
+        now = datetime.now(UTC)
+        rows = list(attempts)
+        with self.client() as client:
+            insert_rows(
+                client,
+                "worker",
+                (*clickhouse_rows.WORKER_COLUMNS, "version"),
+                [[*clickhouse_rows.worker_values(one, now), 1] for one in workers],
+            )
+            insert_rows(
+                client,
+                "task",
+                (*clickhouse_rows.TASK_COLUMNS, "version"),
+                [
+                    [*clickhouse_rows.task_values(one), clickhouse_rows.micros(one.updated_at)]
+                    for one in tasks
+                ],
+            )
+            owners = client.query(
+                "SELECT task_id, created_at, worker_name, queue FROM task FINAL"
+                " WHERE task_id IN {ids:Array(String)}",
+                parameters={"ids": [row.task_id for row in rows]},
+            ).result_rows
+            of_task = {task_id: owner for task_id, *owner in owners}
+            insert_rows(
+                client,
+                "task_attempt",
+                (*clickhouse_rows.ATTEMPT_COLUMNS, *clickhouse_rows.OWNER_COLUMNS, "version"),
+                [
+                    [*clickhouse_rows.attempt_values(row), *of_task[row.task_id], number]
+                    for number, row in enumerate(rows)
+                ],
+            )
+
+
+def insert_rows(
+    client: Client, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """Write rows of a ClickHouse table past the repository."""
+    if rows:
+        kinds = [TABLES[table].columns[column] for column in columns]
+        client.insert(table, rows, column_names=columns, column_type_names=kinds)
+
+
+class Chdb(ClickHouse):
+    @classmethod
+    @contextmanager
+    def fresh(cls, request: pytest.FixtureRequest) -> Iterator[Engine]:
+        store = request.getfixturevalue("chdb_store")
+        yield cls(store.create_database())
+
+    def client(self) -> AbstractContextManager[Client]:
+        return closing(chdb_client(self.dsn))
+
+
+class ClickHouseHttp(ClickHouse):
+    @classmethod
+    @contextmanager
+    def fresh(cls, request: pytest.FixtureRequest) -> Iterator[Engine]:
+        yield cls.create(request.getfixturevalue("clickhouse_server"))
+
+    @classmethod
+    def create(cls, server: ClickHouseServer) -> Self:
+        """Make an installation without rows."""
+        dsn = server.create_database()
+        with server.client_of(dsn) as client:
+            for statement in statements():
+                client.command(statement)
+        return cls(dsn, server)
+
+    def __init__(self, dsn: str, server: ClickHouseServer) -> None:
+        super().__init__(dsn)
+        self._server = server
+
+    def client(self) -> AbstractContextManager[Client]:
+        return self._server.client_of(self.dsn)
+
+
 def _row(task: Task) -> dict[str, Any]:
     return task.model_dump(exclude={"newest_attempt", "failed_attempt"})
 
@@ -128,4 +224,6 @@ def _row(task: Task) -> dict[str, Any]:
 ENGINES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Engine]]] = {
     "sqlite": Sqlite.fresh,
     "postgres": Postgres.fresh,
+    "chdb": Chdb.fresh,
+    "clickhouse": ClickHouseHttp.fresh,
 }

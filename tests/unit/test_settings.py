@@ -13,6 +13,7 @@ from asynqhub_tui.figures import TimeFormat
 from asynqhub_tui.settings import Settings, SettingsError, load
 
 PG = "postgres://viewer:s3cret@db.example:5432/asynqhub"
+CLICKHOUSE = "clickhouse://hub@ch.example:8123/asynqhub"
 OTHER_PG = "postgresql://viewer@other.example/asynqhub"
 
 Load = Callable[..., Settings]
@@ -155,8 +156,32 @@ def test_a_higher_backend_passes_over_a_dsn_that_is_not_its(settle: Load) -> Non
 
 def test_a_file_of_any_name_needs_the_backend_said(settle: Load) -> None:
     assert settle({"dsn": "snapshot"}, {"ASYNQHUB_TUI_BACKEND": "sqlite"}).backend == "sqlite"
-    with pytest.raises(SettingsError, match="Add --backend postgres or sqlite"):
+    with pytest.raises(SettingsError, match="Add --backend postgres, clickhouse or sqlite"):
         settle({"dsn": "snapshot"})
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        CLICKHOUSE,
+        "clickhouses://ch.example/hub",
+        "http://ch.example:8123/hub",
+        "https://ch.example",
+        "chdb:///var/hub",
+        "ClickHouse://ch.example/hub",
+    ],
+)
+def test_a_dsn_tells_that_it_is_for_clickhouse(settle: Load, dsn: str) -> None:
+    assert settle({"dsn": dsn}).backend == "clickhouse"
+    assert dsn_of(settle(environ={"CLICKHOUSE_DSN": dsn})) == dsn
+
+
+def test_beside_the_hubs_own_clickhouse_is_taken_when_it_is_asked_for(settle: Load) -> None:
+    environ = {"POSTGRES_DSN": PG, "CLICKHOUSE_DSN": CLICKHOUSE}
+    assert dsn_of(settle(environ=environ)) == PG
+    settings = settle({"backend": "clickhouse"}, environ)
+    assert (dsn_of(settings), settings.backend) == (CLICKHOUSE, "clickhouse")
+    assert settings.dsn_source == "CLICKHOUSE_DSN in the environment"
 
 
 def test_our_own_variable_comes_before_the_hubs(settle: Load) -> None:
@@ -201,8 +226,14 @@ def test_words_for_yes(settle: Load, word: str) -> None:
 @pytest.mark.parametrize(
     ("options", "environ", "message"),
     [
-        ({"backend": "mysql"}, {}, "--backend: 'mysql' is not demo, postgres or sqlite"),
+        (
+            {"backend": "mysql"},
+            {},
+            "--backend: 'mysql' is not demo, postgres, clickhouse or sqlite",
+        ),
         ({"backend": "postgres"}, {}, "Set POSTGRES_DSN in the environment or in .env"),
+        ({"backend": "clickhouse"}, {}, "Set CLICKHOUSE_DSN in the environment or in .env"),
+        ({"backend": "clickhouse"}, {"POSTGRES_DSN": PG}, "clickhouse backend needs a DSN"),
         ({"backend": "sqlite"}, {}, "needs a file. Give it as --dsn PATH"),
         ({"backend": "sqlite", "dsn": PG}, {}, "says sqlite, but the DSN of --dsn is for postgres"),
         ({"backend": "demo", "dsn": PG}, {}, "says demo, but the DSN of --dsn is for postgres"),

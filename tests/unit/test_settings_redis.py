@@ -66,6 +66,12 @@ def test_another_store_does_not_get_the_redis_of_the_hub(tmp_path: Path) -> None
     assert settle(tmp_path, {"dsn": "incident.db"}, environ).redis is None
 
 
+def test_a_clickhouse_beside_the_hubs_own_store_gets_it(tmp_path: Path) -> None:
+    environ = {"POSTGRES_DSN": PG, "REDIS_ADDR": REDIS, "CLICKHOUSE_DSN": "clickhouse://ch/hub"}
+    assert redis_of(settle(tmp_path, {"backend": "clickhouse"}, environ)) == REDIS
+    assert settle(tmp_path, {"dsn": "clickhouse://other/hub"}, environ).redis is None
+
+
 def test_a_store_that_stands_alone_gets_it(tmp_path: Path) -> None:
     assert redis_of(settle(tmp_path, {"dsn": OTHER_PG}, {"REDIS_ADDR": REDIS})) == REDIS
 

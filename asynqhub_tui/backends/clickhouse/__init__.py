@@ -1,0 +1,62 @@
+"""ClickHouse, as a server over HTTP or embedded: the tables that `schema` describes."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+
+from asynqhub_tui.backends import Target
+from asynqhub_tui.backends.clickhouse.database import Database
+from asynqhub_tui.backends.clickhouse.location import Folder, location_of
+from asynqhub_tui.backends.clickhouse.tasks import ClickHouseTasks
+from asynqhub_tui.backends.clickhouse.workers import ClickHouseWorkers
+from asynqhub_tui.repository import Hub, HubInfo, Refused, TaskStore, WorkerRepository
+
+__all__ = ["ClickHouseHub", "open_hub"]
+
+
+class ClickHouseHub(Hub):
+    """One open database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.tasks: TaskStore = ClickHouseTasks(database)
+        self.workers: WorkerRepository = ClickHouseWorkers(database)
+        embedded = isinstance(database.location, Folder)
+        self.info = HubInfo(
+            backend="clickhouse",
+            place=database.place,
+            version=f"{'chDB' if embedded else 'ClickHouse'} {database.version}",
+            read_only=database.read_only,
+        )
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+async def open_hub(target: Target) -> ClickHouseHub:
+    """Connect to the database that the DSN names; see `location.location_of` for its forms.
+
+    Raises Unavailable where nothing answers, Refused where the server turns us away, and
+    SchemaMismatch where the tables are not those of `schema`.
+    """
+    if target.dsn is None:
+        raise Refused("No ClickHouse is given.", hint="Give its address as the DSN.")
+    location = location_of(target.dsn.get_secret_value())
+    if isinstance(location, Folder):
+        await asyncio.to_thread(location.check)
+    database = Database(location, read_only=target.read_only)
+    try:
+        await database.check()
+    except BaseException:
+        await database.close()
+        raise
+    return ClickHouseHub(database)

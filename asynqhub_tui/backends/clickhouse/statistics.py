@@ -1,0 +1,183 @@
+"""The figures of workers, computed from the rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from asynqhub_tui.backends.clickhouse.counts import States, group_by_state
+from asynqhub_tui.backends.clickhouse.database import PATIENT, READ_TIMEOUT, Database
+from asynqhub_tui.backends.clickhouse.filters import TIME, where
+from asynqhub_tui.models import (
+    DEAD,
+    FAIL,
+    OVERDUE,
+    PENDING,
+    RUNNING,
+    SUCCESS,
+    QueueStats,
+    TimeSeriesStats,
+    Window,
+    WorkerStats,
+)
+from asynqhub_tui.repository import TaskFilter
+
+_HOUR = timedelta(hours=1)
+
+_TOOK = "intDiv(toUnixTimestamp64Micro(finished_at) - toUnixTimestamp64Micro(started_at), 1000)"
+
+_DURATION = f"coalesce(toInt64(duration_ms), if({_TOOK} < 0, 0, {_TOOK}))"
+"""The duration of a final row in milliseconds, derived where the row does not give it."""
+
+_ATTEMPT = "task_created_at, task_id, started_at, attempt"
+"""What identifies an attempt, in the order of the table's key, in which it is then folded."""
+
+_SUCCESSES = f"""
+    SELECT worker, queue, sum(duration.1), count(duration.1)
+    FROM (
+        SELECT any(task_worker_name) AS worker, any(task_queue) AS queue,
+            argMax(status, version) AS outcome, argMax(tuple({_DURATION}), version) AS duration
+        FROM task_attempt FINAL
+        WHERE status != 'running' {{begin}} {{worker}}
+        GROUP BY {_ATTEMPT}
+    )
+    WHERE outcome = 'success'
+    GROUP BY worker, queue
+    SETTINGS optimize_aggregation_in_order = 1"""
+"""Durations of successes, an attempt's outcome being its last-written final row."""
+
+_HOURS = f"""
+    SELECT worker, hour, count(),
+        countIf(outcome = 'success'), countIf(outcome IN ('fail', 'dead')),
+        avgIf(duration.1, outcome = 'success')
+    FROM (
+        SELECT any(task_worker_name) AS worker, toStartOfHour(started_at) AS hour,
+            argMax(status, (status != 'running', version)) AS outcome,
+            argMax(tuple({_DURATION}), (status != 'running', version)) AS duration
+        FROM task_attempt FINAL
+        WHERE started_at >= {{begin:{TIME}}} AND started_at < {{end:{TIME}}} {{worker}}
+        GROUP BY {_ATTEMPT}
+    )
+    GROUP BY worker, hour
+    SETTINGS optimize_aggregation_in_order = 1"""
+
+_TASKS = """
+    SELECT worker_name, queue, status, count() FROM task FINAL
+    WHERE 1 {begin} {worker} GROUP BY worker_name, queue, status"""
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What is gathered of one queue: tasks by status, and the durations of successes."""
+
+    tasks: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    duration: int = 0
+    timed: int = 0
+
+
+_Queues = defaultdict[str, _Queue]
+
+
+async def worker_stats(
+    database: Database, window: Window, worker: str | None = None
+) -> dict[str, WorkerStats]:
+    """Return the figures of one worker, or of all that have tasks, by name."""
+    begin = None if window.length is None else datetime.now(UTC) - window.length
+    parameters = {"begin": begin, "worker": worker}
+    gathered: defaultdict[str, _Queues] = defaultdict(lambda: defaultdict(_Queue))
+    seconds = PATIENT if window in (Window.WEEK, Window.ALL) else READ_TIMEOUT
+    tasks = _written(_TASKS, "created_at", "worker_name", begin, worker)
+    for name, queue, status, number in await database.fetch(tasks, parameters, seconds=seconds):
+        gathered[name][queue].tasks[status] = number
+    successes = _written(_SUCCESSES, "started_at", "task_worker_name", begin, worker)
+    for name, queue, duration, timed in await database.fetch(
+        successes, parameters, seconds=seconds
+    ):
+        if timed:
+            gathered[name][queue].duration = duration
+            gathered[name][queue].timed = timed
+    found = where(TaskFilter(worker_name=worker), ())
+    states = await group_by_state(database, replace(found, states=(PENDING, RUNNING, OVERDUE)))
+    return {
+        name: _worker(name, window, gathered[name], states)
+        for name in sorted(gathered.keys() | {worker for worker, _ in states.numbers})
+    }
+
+
+def _written(query: str, time: str, owner: str, begin: datetime | None, worker: str | None) -> str:
+    return query.format(
+        begin=f"AND {time} >= {{begin:{TIME}}}" if begin is not None else "",
+        worker=f"AND {owner} = {{worker:String}}" if worker is not None else "",
+    )
+
+
+def _worker(
+    name: str,
+    window: Window,
+    queues: Mapping[str, _Queue],
+    states: States,
+) -> WorkerStats:
+    tasks: defaultdict[str, int] = defaultdict(int)
+    for queue in queues.values():
+        for status, number in queue.tasks.items():
+            tasks[status] += number
+    total = sum(tasks.values())
+    return WorkerStats(
+        worker_name=name,
+        window=window,
+        total_tasks=total,
+        success_tasks=tasks[SUCCESS],
+        failed_tasks=tasks[FAIL],
+        dead_tasks=tasks[DEAD],
+        success_rate=100 * tasks[SUCCESS] / total if total else None,
+        pending_tasks=states.numbers.get((name, PENDING), 0),
+        running_tasks=states.numbers.get((name, RUNNING), 0),
+        overdue_tasks=states.numbers.get((name, OVERDUE), 0),
+        now_exact=states.whole,
+        avg_duration_ms=_average(
+            sum(queue.duration for queue in queues.values()),
+            sum(queue.timed for queue in queues.values()),
+        ),
+        queues=tuple(
+            QueueStats(
+                queue=queue,
+                total=sum(one.tasks.values()),
+                success=one.tasks[SUCCESS],
+                failed=one.tasks[FAIL],
+                dead=one.tasks[DEAD],
+                avg_duration_ms=_average(one.duration, one.timed),
+            )
+            for queue, one in sorted(queues.items())
+        ),
+    )
+
+
+def _average(total: int, number: int) -> float | None:
+    return total / number if number else None
+
+
+async def worker_series(
+    database: Database, hours: int, worker: str | None = None
+) -> dict[str, list[TimeSeriesStats]]:
+    """Return the hourly figures of one worker, or of all that had attempts, by name."""
+    current = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    first = current - (hours - 1) * _HOUR
+    query = _HOURS.replace(
+        "{worker}", "AND task_worker_name = {worker:String}" if worker is not None else ""
+    )
+    rows = await database.fetch(
+        query, {"begin": first, "end": current + _HOUR, "worker": worker}, seconds=PATIENT
+    )
+    found: defaultdict[str, dict[datetime, TimeSeriesStats]] = defaultdict(dict)
+    for name, hour, total, success, failed, average in rows:
+        found[name][hour] = TimeSeriesStats(
+            hour=hour, total=total, success=success, failed=failed, avg_duration=average
+        )
+    workers = found.keys() if worker is None else {worker}
+    every = [first + step * _HOUR for step in range(hours)]
+    return {
+        name: [found[name].get(hour) or TimeSeriesStats(hour=hour) for hour in every]
+        for name in sorted(workers)
+    }
