@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 
 from asynqhub_tui import terminal
 from asynqhub_tui.frames import Frames
+from asynqhub_tui.key_parser import KeyParser
+
+# Textual makes its parser in the middle of the thread that reads, where nothing can be handed in.
+linux_driver.XTermParser = KeyParser  # type: ignore[attr-defined]
 
 
 class TerminalDriver(LinuxDriver):

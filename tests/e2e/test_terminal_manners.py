@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from asynqhub_tui import cli
+from asynqhub_tui.widgets.reading import GLANCE
 from tests.e2e.conftest import Start
 from tests.e2e.hub import Hub
 from tests.e2e.terminal import ALTERNATE, CURSOR, MOUSE, PROGRAM, Terminal
@@ -88,7 +89,7 @@ def test_a_lost_line_ends_the_program_and_its_sessions(open_dashboard: Open, liv
 
 @pytest.mark.parametrize(
     ("keys", "shows"),
-    [(("/", "x"), "\n x"), (("ctrl+p",), "Search"), (("y",), "Copy")],
+    [(("/", "x"), "\n / x"), (("ctrl+p",), "Search"), (("y",), "Copy")],
     ids=["filter", "palette", "menu"],
 )
 def test_ctrl_c_quits_from_everywhere(
@@ -100,6 +101,13 @@ def test_ctrl_c_quits_from_everywhere(
     terminal.press("ctrl+c")
     assert terminal.wait_exit() == cli.OK, terminal.screen
     assert terminal.left_clean
+
+
+def test_a_terminal_that_can_only_print_gets_one_frame(start: Start) -> None:
+    terminal = start(TERM="dumb")
+    terminal.wait_for("cannot show the dashboard", "worker-1")
+    assert terminal.wait_exit() == cli.OK
+    assert b"\x1b[" not in terminal.raw
 
 
 def test_ctrl_z_gives_the_shell_its_terminal_and_fg_the_whole_screen(
@@ -220,12 +228,12 @@ def test_what_is_stored_never_commands_the_terminal(hub: Hub, start: Start) -> N
 def test_an_arrow_key_that_a_slow_line_splits_is_no_esc(open_dashboard: Open) -> None:
     terminal = open_dashboard()
     terminal.press("/", *"ac")
-    terminal.wait_for("\n ac")
+    terminal.wait_for("\n / ac")
     terminal.send(b"\x1b")
     time.sleep(0.15)  # longer than Textual's own patience, shorter than ours
     terminal.send(b"[D")
     terminal.press("b")
-    terminal.wait_for("\n abc")
+    terminal.wait_for("\n / abc")
     terminal.press("esc")
     terminal.wait_for("/ all tasks", gone=["abc"])
 
@@ -241,3 +249,22 @@ def test_keys_that_a_slow_line_brings_together_go_where_they_are_meant(
     terminal.send(b"ypqqq")  # the way back leads over the workers
     assert terminal.wait_exit() == cli.OK
     assert b"\x1b]52;c;" in terminal.raw
+
+
+@pytest.mark.parametrize("key", ["enter", "X", "P", "/"])
+def test_esc_is_not_lost_when_another_key_follows_at_once(
+    open_dashboard: Open, lived_in: Hub, key: str
+) -> None:
+    """A terminal sends esc and a key as it sends that key with alt; in a menu it would choose."""
+    terminal = open_dashboard()
+    terminal.press("3")
+    terminal.wait_for("enter its tasks")
+    terminal.press("D")
+    terminal.wait_for("X  disable it")
+    terminal.press("down", "down")
+    terminal.settle(GLANCE + 0.3)
+    terminal.press("esc", key)
+    terminal.wait_for("enter", gone=["Delete worker"])
+    terminal.settle()
+    assert "is disabled" not in terminal.screen
+    assert lived_in.sql("SELECT count(*) FROM worker WHERE NOT is_enabled") == [(0,)]
