@@ -11,7 +11,7 @@ from asynqhub_tui.actions.retry.batch import outcomes_in, skipped_in
 from asynqhub_tui.actions.retry.batches import find_batch
 from asynqhub_tui.actions.retry.execution import Progress
 from asynqhub_tui.actions.retry.records import End, Ending, Kind, Summary, TaskOutcome
-from asynqhub_tui.actions.retry.saving import why
+from asynqhub_tui.actions.retry.saving import left_over, why
 from asynqhub_tui.headless import as_json, output
 from asynqhub_tui.headless.asking import Stop
 from asynqhub_tui.headless.output import ProgressLine
@@ -58,14 +58,14 @@ async def write_batch(batch: Summary, folder: Path, *, json: bool) -> None:
         "outcome": batch.state,
         "message": message,
         "included": batch.head.included,
+        "under_way": batch.end.under_way if batch.end else None,
     }
     left = batch.head.total - await write(head, all_in(folder), json=json)
     if message and not json:
         output.note(message)
     if left and not batch.running:
-        output.note(
-            f"{left:,} not reached. `asynqhub-tui journal resume {batch.head.batch}` goes on."
-        )
+        resume = f"`asynqhub-tui journal resume {batch.head.batch}` goes on."
+        output.note(f"{left_over(left, batch.end)} {resume}")
 
 
 async def write(head: as_json.Fields, tasks: AsyncIterator[TaskOutcome], *, json: bool) -> int:

@@ -135,7 +135,13 @@ def _check_found(preview: Preview, request: Request) -> None:
 
 async def _write_skipped(plan: Plan, *, json: bool) -> None:
     """Write a batch of no task in the form of any other."""
-    head = {"batch": None, "outcome": Ending.DONE, "message": None, "included": 0}
+    head = {
+        "batch": None,
+        "outcome": Ending.DONE,
+        "message": None,
+        "included": 0,
+        "under_way": 0,
+    }
     await outcomes.write(head, outcomes.all_in(plan.batch.folder), json=json)
     if not json:
         output.note("There is nothing to retry.")

@@ -177,7 +177,7 @@ class BatchScreen(Screen[frozenset[str] | None]):
             return one_line_report(self.table.current, width)
         end = self._progress.end
         left = self._progress.included - sum(end.counts.values())
-        return report_lines(end, self._counts, left, width)
+        return report_lines(end, self._counts, left, width, self._folder.name)
 
     def question(self, width: int) -> list[Line]:
         """Return what stands at the bottom."""

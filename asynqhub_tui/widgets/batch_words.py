@@ -8,7 +8,7 @@ from datetime import timedelta
 from asynqhub_tui import figures
 from asynqhub_tui.actions.retry.execution import Progress
 from asynqhub_tui.actions.retry.records import End, Ending, Kind, TaskOutcome
-from asynqhub_tui.actions.retry.saving import why
+from asynqhub_tui.actions.retry.saving import left_over, why
 from asynqhub_tui.widgets.canvas import Line, Piece
 from asynqhub_tui.widgets.deletion import sentence
 
@@ -56,19 +56,23 @@ def progress_bar(progress: Progress, rate: float | None) -> list[Piece]:
     return pieces
 
 
-def counts_line(counts: Mapping[Kind, int], left: int = 0) -> Line:
-    """Return the outcomes so far; `left` is how many tasks were not reached."""
+def counts_line(counts: Mapping[Kind, int], left: int = 0, under_way: int = 0) -> Line:
+    """Return the outcomes so far; `left` tasks have none, of which some were `under_way`."""
     pieces: list[Piece] = []
     for kind, (sign, tone) in reversed(LOOKS.items()):
         if counts.get(kind):
             pieces += [Piece(f"{sign} ", tone), Piece(f"{kind} {counts[kind]:,}   ")]
-    if left:
-        pieces.append(Piece(f"▲ not reached {left:,}", "warn"))
+    if under_way:
+        pieces.append(Piece(f"▲ under way {under_way:,}   ", "warn"))
+    if left > under_way:
+        pieces.append(Piece(f"▲ not reached {left - under_way:,}", "warn"))
     return Line(pieces or [Piece("nothing yet", "dim")])
 
 
-def report_lines(end: End, counts: Mapping[Kind, int], left: int, width: int) -> list[Line]:
-    """Return how a batch ended and what came of its tasks, of which `left` were not reached."""
+def report_lines(
+    end: End, counts: Mapping[Kind, int], left: int, width: int, batch: str
+) -> list[Line]:
+    """Return how a batch ended and what came of its tasks, of which `left` have no outcome."""
     sign, tone, words = {
         Ending.DONE: ("✓ ", "success", "Done."),
         Ending.CANCELLED: ("▲ ", "warn", "Stopped, as you wished."),
@@ -76,10 +80,10 @@ def report_lines(end: End, counts: Mapping[Kind, int], left: int, width: int) ->
     }[end.ending]
     if end.ending is Ending.DONE and counts.get(Kind.FAILED):
         sign, tone, words = "▲ ", "warn", "Done, but not all could be retried."
-    lines = [*sentence(sign, words, tone, width), counts_line(counts, left)]
+    lines = [*sentence(sign, words, tone, width), counts_line(counts, left, end.under_way)]
     if left:
-        words = "`asynqhub-tui journal resume` goes on with what was not reached."
-        lines += sentence("", words, "dim", width)
+        words = f"{left_over(left, end)} `asynqhub-tui journal resume {batch}` goes on."
+        lines += sentence("", words, "warn" if end.under_way else "dim", width)
     return lines
 
 

@@ -26,7 +26,6 @@ HIGH = 40
 
 _SKIPPED = {
     Reason.NOT_FAILED: "It has not failed: there is nothing to retry.",
-    Reason.CLAIMED: "Another batch has retried it already.",
     Reason.QUEUED: "It waits in its queue already.",
     Reason.RUNNING: "It runs already.",
     Reason.COMPLETED: "asynq says that it is completed.",
@@ -102,6 +101,12 @@ def one_task_lines(
 def _fate(planned: Planned, now: datetime) -> str:
     if planned.decision is Decision.SKIP:
         assert planned.reason is not None
+        if planned.claim is not None:
+            return (
+                f"The batch {planned.claim} has retried it already, and its row has not changed"
+                f" since. `asynqhub-tui journal show {planned.claim}` tells what came of it, and"
+                " `journal resume` completes it."
+            )
         return _SKIPPED.get(planned.reason, f"It is skipped: {planned.reason}.")
     if planned.decision is Decision.ENQUEUE:
         return (

@@ -33,7 +33,7 @@ def test_by_ids_each_task_has_its_outcome(installation: Installation) -> None:
     installation.exhausted("lost")
     installation.succeeded("good")
     said = installation.json("retry", "held", "lost", "good", "nowhere", "held", "--yes")
-    assert list(said) == ["batch", "outcome", "message", "included", "tasks"]
+    assert list(said) == ["batch", "outcome", "message", "included", "under_way", "tasks"]
     assert (said["outcome"], said["message"], said["included"]) == ("done", None, 2)
     assert {one["task_id"]: one for one in said["tasks"]} == {
         "held": outcome("held", "resumed"),
@@ -55,6 +55,7 @@ def test_the_second_time_it_runs_nothing(installation: Installation) -> None:
         "outcome": "done",
         "message": None,
         "included": 0,
+        "under_way": 0,
         "tasks": [outcome("a", "skipped", "has not failed") | {"marked": False}],
     }
     assert installation.pending() == 1

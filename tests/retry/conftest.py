@@ -1,4 +1,4 @@
-"""A fresh installation on every engine, and an empty Redis beside it."""
+"""A fresh installation on every store, and an empty Redis beside it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.retry.stage import Stage
 from tests.valkey import ValkeyServer
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=("sqlite", "postgres", "chdb"))
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """An installation with the one worker `worker-1`."""
     with ENGINES[request.param](request) as fresh:

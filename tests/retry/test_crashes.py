@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from asynqhub_tui.actions.retry.records import Ending, Kind
 from asynqhub_tui.actions.retry.run import batches_of
 from asynqhub_tui.models import PENDING, SUCCESS
 from asynqhub_tui.repository import NotFound, Refused
+from tests.contract.builders import make_worker
+from tests.contract.engines import ENGINES, SHARED, Engine
 from tests.retry import crashing
 from tests.retry.stage import Stage
 
@@ -24,6 +27,14 @@ ROOT = Path(__file__).parents[2]
 
 IDS = [f"t{index:03}" for index in range(620)]
 """More than a chunk."""
+
+
+@pytest.fixture(params=SHARED)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """An installation with the one worker `worker-1`, on a store that two processes can open."""
+    with ENGINES[request.param](request) as fresh:
+        fresh.load([make_worker()])
+        yield fresh
 
 
 async def crash(stage: Stage, at: str, ids: list[str]) -> str:

@@ -187,9 +187,12 @@ async def test_a_database_that_stays_away(own_database: Stage) -> None:
     assert (end.ending, sum(end.counts.values())) == (Ending.STOPPED, 500)
     assert end.sentence is not None
     assert stage.database.host in end.sentence
+    # What the queue has already is not told as not reached.
+    assert end.under_way >= len(stage.pending()) - 500 > 0
     await asyncio.to_thread(stage.database.start)
     end = await stage.resume(plan.batch.id)
     assert (end.ending, sum(end.counts.values())) == (Ending.DONE, 1_100)
+    assert end.under_way == 0
     assert {await stage.status(one) for one in IDS[::50]} == {PENDING}
     assert Counter(stage.drain()) == Counter(IDS)
 

@@ -99,7 +99,9 @@ async def test_what_waits_can_be_stopped(retrying: Retrying) -> None:
         await begin(desk, 3)
         await desk.see("Trying again in")
         await desk.press("escape")
-        await desk.see("Stopped, as you wished.", "not reached 3", "journal resume")
+        await desk.see(
+            "Stopped, as you wished.", "under way 3", "they may run already", "journal resume"
+        )
 
 
 @pytest.fixture
@@ -149,7 +151,7 @@ async def test_the_report_tells_what_went_wrong_first(retrying: Retrying) -> Non
         assert signs == ["▌", "○", "○", "✓", "✓", "✓", "✓"]
         assert ids[4][:6] in desk.cursor_line
         assert "✗ failed" in desk.cursor_line
-        assert ids[2][:6] in desk.line("asynq has dropped it since the plan")
+        assert ids[2][:6] in desk.line("no longer with asynq: it ran by itself, or was deleted")
         assert running[:6] in desk.line("already running")
         assert "all 7" in desk.text
         for shown, others in (("failed 1", 6), ("skipped 2", 5), ("resumed 4", 3), ("all 7", 0)):
@@ -212,7 +214,10 @@ async def test_a_single_failure_is_said_in_a_sentence(retrying: Retrying) -> Non
         await preview(desk, "r", "y retries it")
         retrying.queues.remove(f"asynq-{name}", "archived", queue=CRAWL)
         await desk.press("y")
-        await desk.see("○ It was skipped: asynq has dropped it since the plan.", "esc closes")
+        await desk.see(
+            "○ It was skipped: no longer with asynq: it ran by itself, or was deleted.",
+            "esc closes",
+        )
         assert "OUTCOME" not in desk.text
         await desk.press("S", "s")
         assert "OUTCOME" not in desk.text

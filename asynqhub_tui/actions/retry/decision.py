@@ -36,7 +36,7 @@ class Reason(StrEnum):
     TOO_LARGE = "payload over 2 MiB"
     NO_JSON = "payload is no JSON"
     GONE = "no longer there"
-    LEFT_ASYNQ = "asynq has dropped it since the plan"
+    LEFT_ASYNQ = "no longer with asynq: it ran by itself, or was deleted"
     CHANGED = "changed since the plan"
 
 
@@ -48,7 +48,8 @@ class Planned(Model):
     """The decision on one version of a task.
 
     `reason` is set where it is skipped. `asynq_id` and `state` are those of asynq's copy where it
-    is resumed in place, `next_at` when asynq would have retried it by itself.
+    is resumed in place, `next_at` when asynq would have retried it by itself. `claim` is the batch
+    that has retried it before.
     """
 
     ref: TaskRef
@@ -57,6 +58,7 @@ class Planned(Model):
     asynq_id: str | None = None
     state: str | None = None
     next_at: datetime | None = None
+    claim: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def decide(ref: TaskRef, known: Known, *, force: bool = False) -> Planned:
     """
     reason = _skipped(ref, known)
     if reason is not None and not (force and reason in FORCIBLE):
-        return Planned(ref=ref, decision=Decision.SKIP, reason=reason)
+        return Planned(ref=ref, decision=Decision.SKIP, reason=reason, claim=known.claim)
     held = known.queued
     if held is None:
         return Planned(ref=ref, decision=Decision.ENQUEUE)

@@ -73,6 +73,7 @@ async def execute(
         ending=execution.ending,
         counts=dict(execution.counts),
         sentence=execution.sentence,
+        under_way=execution.under_way,
     )
     await batch.end(end)
     yield Progress(execution.included, dict(execution.counts), end=end)
@@ -92,6 +93,7 @@ class _Execution:
         self.counts: Counter[Kind] = Counter()
         self.ending = Ending.DONE
         self.sentence: str | None = None
+        self.under_way = 0
         self._batch = batch
         self._steps = Steps(hub, queue, batch.id)
         self._stop = stop
@@ -157,9 +159,11 @@ class _Execution:
                 return entered
             except Unavailable as error:
                 if not await self._pause(error, pauses):
+                    self.under_way += len(part)
                     return None
             except HubError as error:
                 self._stopped(str(error))
+                self.under_way += len(part)
                 return None
 
     async def _finish(self, entered: ChunkResult) -> None:
@@ -172,6 +176,7 @@ class _Execution:
                 break
             except Unavailable as error:
                 if not await self._pause(error, pauses):
+                    self.under_way += len(entered.outcomes) + len(entered.run)
                     return
         if entered.outcomes:
             await self._batch.write_outcomes(entered.outcomes)

@@ -68,13 +68,16 @@ class Ending(StrEnum):
 class End(Model):
     """The last thing that is written of a batch; one that is resumed writes it again.
 
-    `counts` are those of all its outcomes, `sentence` says why it was stopped.
+    `counts` are those of all its outcomes, `sentence` says why it was stopped. `under_way` is how
+    many tasks were with the queue, or between queue and store, when it stopped: nothing was written
+    of them, though asynq may run them.
     """
 
     ended_at: UtcDatetime
     ending: Ending
     counts: Mapping[Kind, int]
     sentence: str | None = None
+    under_way: int = 0
 
 
 class Summary(Model):
