@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote, urlencode, urlsplit
@@ -20,6 +22,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
+from tests.chdb_store import Installations
 from tests.clickhouse_http.faults import Fault
 from tests.servers import PASSWORD, free_port
 
@@ -47,6 +50,7 @@ class ClickHouseServer:
         self.password = password
         self.folder = Path(tempfile.mkdtemp(prefix="clickhouse-", dir="/tmp"))
         self._numbers = itertools.count(1)
+        self._installations = Installations()
         self._process: subprocess.Popen[bytes] | None = None
         atexit.register(self.close)
         self.start()
@@ -106,9 +110,19 @@ class ClickHouseServer:
     def close(self) -> None:
         """Stop it if it runs and remove its data. A second call does nothing."""
         atexit.unregister(self.close)
+        self._installations.close()
         if self._process is not None:
             self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @contextmanager
+    def installation(self) -> Iterator[tuple[str, Client]]:
+        """Give the DSN of an installation without rows, and a client on it."""
+        if self._installations.is_empty:
+            dsn = self.create_database()
+            self._installations.add(dsn, self.client_of(dsn))
+        with self._installations.use() as found:
+            yield found
 
     def create_database(self) -> str:
         """Create an empty database, and return its DSN."""

@@ -34,7 +34,6 @@ from asynqhub_tui.backends.sqlite.rows import (
     worker_values,
 )
 from asynqhub_tui.models import Attempt, Task, WorkerConfig
-from tests.chdb_store import chdb_client
 from tests.clickhouse import ClickHouseServer
 
 
@@ -126,12 +125,13 @@ class Postgres(Engine):
                 connection.cursor().executemany(statement, [list(row.values()) for row in models])
 
 
-class ClickHouse(Engine, ABC):
+class ClickHouse(Engine):
     backend = "clickhouse"
 
-    @abstractmethod
-    def client(self) -> AbstractContextManager[Client]:
-        """Open the driver's own client, to look behind the scenes."""
+    def __init__(self, dsn: str, client: Client) -> None:
+        super().__init__(dsn)
+        self.client = client
+        """The driver's own, to look behind the scenes."""
 
     def load(
         self,
@@ -141,37 +141,37 @@ class ClickHouse(Engine, ABC):
     ) -> None:
         now = datetime.now(UTC)
         rows = list(attempts)
-        with self.client() as client:
-            insert_rows(
-                client,
-                "worker",
-                (*clickhouse_rows.WORKER_COLUMNS, "version"),
-                [[*clickhouse_rows.worker_values(one, now), 1] for one in workers],
-            )
-            insert_rows(
-                client,
-                "task",
-                (*clickhouse_rows.TASK_COLUMNS, "version"),
-                [
-                    [*clickhouse_rows.task_values(one), clickhouse_rows.micros(one.updated_at)]
-                    for one in tasks
-                ],
-            )
-            owners = client.query(
-                "SELECT task_id, created_at, worker_name, queue FROM task FINAL"
-                " WHERE task_id IN {ids:Array(String)}",
-                parameters={"ids": [row.task_id for row in rows]},
-            ).result_rows
-            of_task = {task_id: owner for task_id, *owner in owners}
-            insert_rows(
-                client,
-                "task_attempt",
-                (*clickhouse_rows.ATTEMPT_COLUMNS, *clickhouse_rows.OWNER_COLUMNS, "version"),
-                [
-                    [*clickhouse_rows.attempt_values(row), *of_task[row.task_id], number]
-                    for number, row in enumerate(rows)
-                ],
-            )
+        client = self.client
+        insert_rows(
+            client,
+            "worker",
+            (*clickhouse_rows.WORKER_COLUMNS, "version"),
+            [[*clickhouse_rows.worker_values(one, now), 1] for one in workers],
+        )
+        insert_rows(
+            client,
+            "task",
+            (*clickhouse_rows.TASK_COLUMNS, "version"),
+            [
+                [*clickhouse_rows.task_values(one), clickhouse_rows.micros(one.updated_at)]
+                for one in tasks
+            ],
+        )
+        owners = client.query(
+            "SELECT task_id, created_at, worker_name, queue FROM task FINAL"
+            " WHERE task_id IN {ids:Array(String)}",
+            parameters={"ids": [row.task_id for row in rows]},
+        ).result_rows
+        of_task = {task_id: owner for task_id, *owner in owners}
+        insert_rows(
+            client,
+            "task_attempt",
+            (*clickhouse_rows.ATTEMPT_COLUMNS, *clickhouse_rows.OWNER_COLUMNS, "version"),
+            [
+                [*clickhouse_rows.attempt_values(row), *of_task[row.task_id], number]
+                for number, row in enumerate(rows)
+            ],
+        )
 
 
 def insert_rows(
@@ -187,39 +187,36 @@ class Chdb(ClickHouse):
     @classmethod
     @contextmanager
     def fresh(cls, request: pytest.FixtureRequest) -> Iterator[Engine]:
-        store = request.getfixturevalue("chdb_store")
-        yield cls(store.create_database())
-
-    def client(self) -> AbstractContextManager[Client]:
-        return closing(chdb_client(self.dsn))
+        with request.getfixturevalue("chdb_store").installation() as (dsn, client):
+            yield cls(dsn, client)
 
 
 class ClickHouseHttp(ClickHouse):
     @classmethod
     @contextmanager
     def fresh(cls, request: pytest.FixtureRequest) -> Iterator[Engine]:
-        yield cls.create(request.getfixturevalue("clickhouse_server"))
+        server = request.getfixturevalue("clickhouse_server")
+        with server.installation() as (dsn, client):
+            yield cls(dsn, client)
 
     @classmethod
-    def create(cls, server: ClickHouseServer) -> Self:
-        """Make an installation without rows."""
+    @contextmanager
+    def alone(cls, server: ClickHouseServer) -> Iterator[Self]:
+        """Make an installation that nobody uses later, for tests that change its tables."""
         dsn = server.create_database()
         with server.client_of(dsn) as client:
             for statement in statements():
                 client.command(statement)
-        return cls(dsn, server)
-
-    def __init__(self, dsn: str, server: ClickHouseServer) -> None:
-        super().__init__(dsn)
-        self._server = server
-
-    def client(self) -> AbstractContextManager[Client]:
-        return self._server.client_of(self.dsn)
+            yield cls(dsn, client)
+        server.drop_database(dsn)
 
 
 def _row(task: Task) -> dict[str, Any]:
     return task.model_dump(exclude={"newest_attempt", "failed_attempt"})
 
+
+SHARED = ("sqlite", "postgres")
+"""The engines for tests in which several processes open one installation."""
 
 ENGINES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Engine]]] = {
     "sqlite": Sqlite.fresh,

@@ -30,10 +30,10 @@ from tests.servers import PASSWORD, free_port
 @pytest.fixture
 def engine(clickhouse_server: ClickHouseServer) -> Iterator[ClickHouseHttp]:
     """An installation with the worker `worker-1` and the task `t1`."""
-    made = ClickHouseHttp.create(clickhouse_server)
-    made.load([make_worker()], [make_task()])
-    yield made
-    clickhouse_server.fault("off")
+    with ClickHouseHttp.alone(clickhouse_server) as made:
+        made.load([make_worker()], [make_task()])
+        yield made
+        clickhouse_server.fault("off")
 
 
 @pytest.fixture
@@ -45,9 +45,8 @@ async def hub(engine: ClickHouseHttp) -> AsyncIterator[Hub]:
 
 def execute(engine: ClickHouseHttp, *statements: str) -> None:
     """Run statements behind the backend."""
-    with engine.client() as client:
-        for statement in statements:
-            client.command(statement)
+    for statement in statements:
+        engine.client.command(statement)
 
 
 async def refusal(dsn: str | None) -> HubError:
@@ -133,13 +132,13 @@ async def test_tables_that_differ_are_named(
 
 
 async def test_a_table_of_another_engine_is_named(clickhouse_server: ClickHouseServer) -> None:
-    engine = ClickHouseHttp.create(clickhouse_server)
-    execute(
-        engine,
-        "CREATE TABLE plain AS worker ENGINE = MergeTree ORDER BY worker_name",
-        "EXCHANGE TABLES plain AND worker",
-    )
-    error = await refusal(engine.dsn)
+    with ClickHouseHttp.alone(clickhouse_server) as engine:
+        execute(
+            engine,
+            "CREATE TABLE plain AS worker ENGINE = MergeTree ORDER BY worker_name",
+            "EXCHANGE TABLES plain AND worker",
+        )
+        error = await refusal(engine.dsn)
     assert "the table worker is a MergeTree and not a ReplacingMergeTree" in error.what
 
 
@@ -208,8 +207,7 @@ async def test_a_statement_that_takes_too_long(hub: Hub) -> None:
 
 
 async def test_a_server_that_restarts_is_found_again() -> None:
-    with ClickHouseServer() as server:
-        engine = ClickHouseHttp.create(server)
+    with ClickHouseServer() as server, ClickHouseHttp.alone(server) as engine:
         engine.load([make_worker()], [make_task()])
         async with await open_hub(engine.target()) as hub:
             assert await hub.tasks.get_task("t1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
@@ -28,11 +28,12 @@ from tests.contract.engines import Chdb
 
 
 @pytest.fixture
-def engine(chdb_store: ChdbStore) -> Chdb:
+def engine(chdb_store: ChdbStore) -> Iterator[Chdb]:
     """An installation with the worker `worker-1`."""
-    made = Chdb(chdb_store.create_database())
-    made.load([make_worker()])
-    return made
+    with chdb_store.installation() as (dsn, client):
+        made = Chdb(dsn, client)
+        made.load([make_worker()])
+        yield made
 
 
 @pytest.fixture
@@ -44,9 +45,8 @@ async def hubs(engine: Chdb) -> AsyncIterator[list[Hub]]:
 
 def merge(engine: Chdb) -> None:
     """Let the engine merge all parts, which it does by itself at some time."""
-    with engine.client() as client:
-        for table in ("task", "task_attempt", "worker", "worker_heartbeat"):
-            client.command(f"OPTIMIZE TABLE {table} FINAL")
+    for table in ("task", "task_attempt", "worker", "worker_heartbeat"):
+        engine.client.command(f"OPTIMIZE TABLE {table} FINAL")
 
 
 @pytest.mark.parametrize("merged", [False, True])
@@ -120,12 +120,11 @@ async def test_a_report_that_was_under_way_beats_the_mark(engine: Chdb, hubs: li
     assert (await one.tasks.get_task("late")).status == PENDING
     # A second operator has read the row before the mark, and marks it behind the report.
     await worker.tasks.update_task_status("late", SUCCESS, 2, None, None)
-    with engine.client() as client:
-        client.command(
-            """INSERT INTO task SELECT * REPLACE ('pending' AS status, {version:UInt64} AS version)
-            FROM (SELECT * FROM task FINAL WHERE task_id = 'late')""",
-            parameters={"version": int(refs[0].updated_at.timestamp() * 1e6) + 1},
-        )
+    engine.client.command(
+        """INSERT INTO task SELECT * REPLACE ('pending' AS status, {version:UInt64} AS version)
+        FROM (SELECT * FROM task FINAL WHERE task_id = 'late')""",
+        parameters={"version": int(refs[0].updated_at.timestamp() * 1e6) + 1},
+    )
     for name in ("late", "early"):
         assert (await one.tasks.get_task(name)).status == SUCCESS
 
@@ -153,13 +152,12 @@ async def test_a_write_that_had_read_the_row_does_not_bring_it_back(
     engine.load(tasks=[make_task()], attempts=[make_attempt()])
     async for _ in one.tasks.purge_worker(WORKER):
         pass
-    with engine.client() as client:
-        # As an update writes that was planned a moment before the purge.
-        client.command(
-            """INSERT INTO task SELECT * REPLACE (0 AS is_deleted, {now:UInt64} AS version)
-            FROM (SELECT * FROM task WHERE task_id = 't1' AND is_deleted = 1)""",
-            parameters={"now": int(ago(seconds=0).timestamp() * 1e6)},
-        )
+    # As an update writes that was planned a moment before the purge.
+    engine.client.command(
+        """INSERT INTO task SELECT * REPLACE (0 AS is_deleted, {now:UInt64} AS version)
+        FROM (SELECT * FROM task WHERE task_id = 't1' AND is_deleted = 1)""",
+        parameters={"now": int(ago(seconds=0).timestamp() * 1e6)},
+    )
     with pytest.raises(NotFound):
         await one.tasks.get_task("t1")
     # A new first write is another matter.
@@ -204,21 +202,20 @@ async def test_a_cancelled_query_ends_in_the_engine(engine: Chdb) -> None:
     )
     async with await open_hub(engine.target()) as hub:
         database = hub.tasks._database  # type: ignore[attr-defined]
-        with engine.client() as client:
 
-            def running() -> bool:
-                count = "SELECT count() FROM system.processes WHERE query LIKE '%numbers WHERE sl%'"
-                [(number,)] = client.query(count).result_rows
-                return int(number) > 1  # this one is another
+        def running() -> bool:
+            count = "SELECT count() FROM system.processes WHERE query LIKE '%numbers WHERE sl%'"
+            [(number,)] = engine.client.query(count).result_rows
+            return int(number) > 1  # this one is another
 
-            work = asyncio.create_task(database.fetch(endless))
-            async with asyncio.timeout(20):
-                while not running():  # noqa: ASYNC110 - the engine has no event
-                    await asyncio.sleep(0.01)
-            work.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await work
-            async with asyncio.timeout(20):
-                while running():  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+        work = asyncio.create_task(database.fetch(endless))
+        async with asyncio.timeout(20):
+            while not running():  # noqa: ASYNC110 - the engine has no event
+                await asyncio.sleep(0.01)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        async with asyncio.timeout(20):
+            while running():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         assert await hub.workers.get(WORKER)

@@ -17,7 +17,7 @@ from asynqhub_tui.actions.retry.records import Ending, Kind
 from asynqhub_tui.models import PENDING
 from asynqhub_tui.queue import RETRY
 from tests.contract.builders import QUEUE, make_worker
-from tests.contract.engines import ENGINES, Engine
+from tests.contract.engines import ENGINES, SHARED, Engine
 from tests.interop.worker import Asynq
 from tests.retry.stage import Stage
 from tests.retry.test_crashes import crash
@@ -32,7 +32,7 @@ LOST = [f"lost-{number}" for number in range(310)]
 IDS = [task_id for both in zip(ARCHIVE, LOST, strict=True) for task_id in both]
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=SHARED)
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """An installation with the one worker `worker-1`."""
     with ENGINES[request.param](request) as fresh:
