@@ -25,7 +25,8 @@ SETTINGS = (
 _EPILOG = """\
 exit codes: 0 done, 1 no such task or worker, 2 wrong usage or configuration,
 3 store or queue not reachable, 4 refused or not confirmed, 5 not Asynq-Hub's
-tables, 70 a fault of this program, 130 interrupted, 143 ended by SIGTERM.
+tables, 70 a fault of this program, 74 standard output cannot be written,
+130 interrupted, 143 ended by SIGTERM.
 Without a terminal and without a command, one frame of the overview is printed.
 """
 
@@ -63,8 +64,8 @@ enqueued again, under the same id. A task is run at most once, however often and
 by however many operators it is asked for. A filter without a status means the
 failed ones, fail and dead.
 
-With --json: batch, outcome (done, cancelled or stopped), message, included, and
-tasks: an array of task_id, outcome (resumed, enqueued, skipped or failed),
+With --json: batch, outcome (done, cancelled or stopped), message, included,
+under_way, and tasks: an array of task_id, outcome (resumed, enqueued, skipped or failed),
 reason, detail and marked. With --dry-run: selection, total, included,
 decisions, reasons, and tasks with task_id, decision, reason, asynq_id, state
 and next_at.

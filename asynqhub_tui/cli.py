@@ -9,6 +9,7 @@
 | 4 | the store or the queue refused, the user did not confirm, or a task could not be retried |
 | 5 | the tables are not Asynq-Hub's |
 | 70 | a fault of this program |
+| 74 | standard output cannot be written |
 | 130 | interrupted |
 | 143 | asked to end by SIGTERM |
 
@@ -19,12 +20,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import io
 import os
 import shutil
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +41,14 @@ if TYPE_CHECKING:
     from asynqhub_tui.view import View
 
 OK, NOT_FOUND, USAGE, UNAVAILABLE, REFUSED, SCHEMA = range(6)
-FAULT, INTERRUPTED = 70, 130
+FAULT, OUTPUT, INTERRUPTED = 70, 74, 130
+
+_FINDS = {
+    "task": "`asynqhub-tui tasks ID` finds tasks by the beginning of their id.",
+    "worker": "`asynqhub-tui workers` names them.",
+    "delete-worker": "`asynqhub-tui workers` names them.",
+}
+"""What to do where a command does not find what it was asked for."""
 
 _CHANGING = ("delete-worker", "restore-worker", "retry", "replay", "journal")
 """The commands that change the store or the queue, once they have opened it."""
@@ -59,8 +69,14 @@ def run(argv: Sequence[str]) -> int:
     except BrokenPipeError:  # `| head` has read enough; nothing is left to flush at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return _complain(error, args.command)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say(f"Standard output cannot be written: {os.strerror(error.errno)}.")
+        return OUTPUT
     except Exception as error:  # the last place that can say it in words
-        return _complain(error)
+        return _complain(error, args.command)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -72,7 +88,9 @@ def _run(args: argparse.Namespace) -> int:
         _say(warning)
     # Textual draws on standard error: all three have to be the terminal.
     if args.command is None and all(one.isatty() for one in (sys.stdin, sys.stdout, sys.stderr)):
-        return _dashboard(settings)
+        if os.environ.get("TERM") != "dumb":
+            return _dashboard(settings)
+        _say("A terminal of the type “dumb” cannot show the dashboard: this is one frame of it.")
     _prepare_stdout(json=getattr(args, "json", False))
     # Standard input is read ahead of the event loop, which would not hear ctrl+c meanwhile.
     request = _retry_request(args, settings) if args.command == "retry" else None
@@ -150,9 +168,14 @@ async def _answer(args: argparse.Namespace, settings: Settings, request: Request
                 hub, view, args.name, window=Window(args.window), hours=args.hours, json=args.json
             )
         if args.command == "delete-worker":
-            return await delete.run(
-                hub, view, args.name, delete.Deed(args.deed), yes=args.yes, json=args.json
-            )
+            deed = delete.Deed(args.deed)
+            async with AsyncExitStack() as stack:
+                queue = await _queue_if_any(hub, settings)
+                if queue is not None:
+                    await stack.enter_async_context(queue)
+                return await delete.run(
+                    hub, queue, view, args.name, deed, yes=args.yes, json=args.json
+                )
         if args.command == "restore-worker":
             return await restoring.run(hub, Path(args.file), json=args.json)
         if args.command in ("retry", "replay", "journal"):
@@ -166,15 +189,22 @@ async def _answer(args: argparse.Namespace, settings: Settings, request: Request
         return await frame.show_overview(hub, view, profile=settings.profile, width=width)
 
 
-async def _queue(hub: Hub, settings: Settings) -> TaskQueue:
+async def _queue_if_any(hub: Hub, settings: Settings) -> TaskQueue | None:
     from asynqhub_tui.headless import UsageError
-    from asynqhub_tui.opening import RETRY_OFF, open_queue
+    from asynqhub_tui.opening import open_queue
     from asynqhub_tui.repository import Refused
 
     try:
-        queue = await open_queue(hub, settings)
+        return await open_queue(hub, settings)
     except Refused as error:  # of an address that is none
         raise UsageError(f"{error} It is from {settings.redis_source}.") from error
+
+
+async def _queue(hub: Hub, settings: Settings) -> TaskQueue:
+    from asynqhub_tui.headless import UsageError
+    from asynqhub_tui.opening import RETRY_OFF
+
+    queue = await _queue_if_any(hub, settings)
     if queue is None:
         raise UsageError(RETRY_OFF)
     return queue
@@ -240,7 +270,7 @@ def _prepare_stdout(*, json: bool) -> None:
         sys.stdout.reconfigure(encoding="utf-8" if json else None, errors="replace")
 
 
-def _complain(error: Exception) -> int:
+def _complain(error: Exception, command: str | None) -> int:
     """Say what ended the program, and return its exit code."""
     from asynqhub_tui.dsn import mask
     from asynqhub_tui.headless import UsageError
@@ -257,7 +287,7 @@ def _complain(error: Exception) -> int:
         SchemaMismatch: SCHEMA,
     }
     if isinstance(error, HubError):
-        _say(error.what, error.hint)
+        _say(error.what, error.hint or _FINDS.get(command or "", ""))
         return next((code for kind, code in codes.items() if isinstance(error, kind)), FAULT)
     if isinstance(error, (SettingsError, UsageError, QueryError)):
         _say(str(error))

@@ -30,6 +30,9 @@ FAILED_STATUSES = (FAIL, DEAD)
 OVERDUE = "overdue"
 """Not a status of a row: the state of a task whose newest attempt never reported its end."""
 
+STATES = (*STATUSES, OVERDUE)
+"""What a filter may ask for and find on any installation."""
+
 OVERDUE_GRACE = timedelta(seconds=10)
 """How long after its timeout an open attempt still counts as running: its report may be on the
 way, and the clocks of worker and reader differ."""
@@ -316,6 +319,12 @@ class Count(Model):
         return cls(value=value, kind="about" if "about" in kinds else "exact")
 
 
+def finished_rate(success: int, failed: int, dead: int) -> float | None:
+    """Return the percentage of successes among finished tasks; None where there are none."""
+    finished = success + failed + dead
+    return 100 * success / finished if finished else None
+
+
 class QueueStats(Model):
     """One queue's share of a worker's statistics; the tasks are those created in the window."""
 
@@ -350,6 +359,14 @@ class WorkerStats(Model):
     now_exact: bool = True
     avg_duration_ms: float | None = None
     queues: tuple[QueueStats, ...] = ()
+
+    @property
+    def finished_rate(self) -> float | None:
+        """The percentage of successes among the finished tasks of the window.
+
+        What the screens call OK%: tasks that wait or run have not gone wrong.
+        """
+        return finished_rate(self.success_tasks, self.failed_tasks, self.dead_tasks)
 
 
 class TimeSeriesStats(Model):

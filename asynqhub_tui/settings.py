@@ -155,7 +155,12 @@ def load(options: Mapping[str, str | bool], environ: Mapping[str, str], folder: 
     layers = [first, profile, *others, top] if by_option else [first, *others, profile, top]
 
     backend, dsn = _connection(layers)
-    redis = _redis(first, profile, others, dsn) if backend and backend.value != "demo" else None
+    demo = backend is None or backend.value == "demo"
+    if demo and "redis" in flags:
+        raise SettingsError(
+            "--redis names the queue of a store, and the demo has one of its own. Add --dsn."
+        )
+    redis = None if demo else _redis(first, profile, others, dsn)
     ours = {"backend", "dsn"} & profile.keys()
     at_profile = not ours or any(profile[name] in (backend, dsn) for name in ours)
     color = profile.get("color")

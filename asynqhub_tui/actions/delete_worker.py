@@ -16,8 +16,11 @@ from asynqhub_tui.actions import restore
 from asynqhub_tui.actions.journal import Journal, utc_now
 from asynqhub_tui.actions.outcome import Offer, Outcome, Report
 from asynqhub_tui.actions.writing import check_typed, check_writable, concluded
+from asynqhub_tui.consumers import consumers
+from asynqhub_tui.dsn import mask
 from asynqhub_tui.liveness import FRESH
 from asynqhub_tui.models import Count, PurgeProgress, WorkerConfig, WorkerUsage
+from asynqhub_tui.queue import QueueReader
 from asynqhub_tui.repository import Hub, HubError, Refused, TaskFilter
 
 
@@ -45,15 +48,39 @@ class DeletionPlan:
 
 
 async def plan_deletion(
-    hub: Hub, name: str, clock: Callable[[], datetime] = utc_now
+    hub: Hub,
+    name: str,
+    clock: Callable[[], datetime] = utc_now,
+    queue: QueueReader | None = None,
 ) -> DeletionPlan:
-    """Look at what hangs on the worker. Raises NotFound."""
+    """Look at what hangs on the worker, and which asynq servers take from its queues.
+
+    Without a `queue`, or where the worker's row names another Redis, those are not known. Raises
+    NotFound.
+    """
     worker = await hub.workers.get(name)
     usage = await hub.tasks.worker_usage(name)
     now = clock()
     beat = worker.last_heartbeat_at
     age = None if beat is None else max(now - beat, timedelta(0))
-    return DeletionPlan(worker, usage, age, tuple(_warnings(usage, age, now)))
+    live = await _live_servers(queue, worker) if queue is not None else []
+    return DeletionPlan(worker, usage, age, (*live, *_warnings(usage, age, now)))
+
+
+async def _live_servers(queue: QueueReader, worker: WorkerConfig) -> list[str]:
+    """Say which live servers take from the worker's queues; nothing where none does."""
+    try:
+        found = consumers(worker, await queue.servers()).servers
+    except HubError as error:
+        return [f"Whether servers of it live is not known: {error.what}"]
+    if not found:
+        if not worker.redis_addr or not queue.differs(worker.redis_addr):
+            return []
+        return [f"Its Redis is {mask(worker.redis_addr)}: whether servers of it live is not known."]
+    hosts = ", ".join(sorted({server.host for server in found}))
+    number = "1 asynq server" if len(found) == 1 else f"{len(found)} asynq servers"
+    takes = "takes" if len(found) == 1 else "take"
+    return [f"It is alive: {number} {takes} from its queues, on {hosts}."]
 
 
 async def delete(

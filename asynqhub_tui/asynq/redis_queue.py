@@ -96,5 +96,5 @@ class RedisQueue(TaskQueue):
     def _check_writable(self) -> None:
         if self._read_only:
             raise Refused(
-                f"{self.place} is open read-only.", hint="Start without --read-only to change it."
+                f"{self.place} is open read-only.", hint="Start without read-only to change it."
             )

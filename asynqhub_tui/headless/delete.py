@@ -15,6 +15,7 @@ from asynqhub_tui.actions.writing import check_typed, check_writable
 from asynqhub_tui.headless import UsageError, as_json, output
 from asynqhub_tui.headless.asking import typed
 from asynqhub_tui.models import PurgeProgress
+from asynqhub_tui.queue import QueueReader
 from asynqhub_tui.repository import Hub
 from asynqhub_tui.text import one_line
 from asynqhub_tui.view import View
@@ -43,13 +44,22 @@ def check_can_ask(*, yes: bool) -> None:
         raise UsageError("delete-worker cannot ask without a terminal. Add --yes to confirm.")
 
 
-async def run(hub: Hub, view: View, name: str, deed: Deed, *, yes: bool, json: bool) -> int:
+async def run(
+    hub: Hub,
+    queue: QueueReader | None,
+    view: View,
+    name: str,
+    deed: Deed,
+    *,
+    yes: bool,
+    json: bool,
+) -> int:
     """Preview and confirm, then do it and write what came of it.
 
     Raises NotFound, and Refused where the store is read-only or another name was typed.
     """
     check_writable(hub)
-    plan = await delete_worker.plan_deletion(hub, name, view.clock)
+    plan = await delete_worker.plan_deletion(hub, name, view.clock, queue)
     if not yes:
         _preview(view, plan, deed)
         if deed is Deed.DELETE and plan.offers:  # the store would refuse what was typed for

@@ -108,7 +108,7 @@ def _workers(
             number(one.success_tasks),
             number(one.failed_tasks),
             number(one.dead_tasks),
-            percent(one.success_rate),
+            percent(one.finished_rate),
             duration(one.avg_duration_ms),
         )
         totals = [hour.total for hour in series.get(name, ())] or [0] * _HOURS

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from asynqhub_tui.figures import NONE, duration
 from asynqhub_tui.headless import as_json, output
 from asynqhub_tui.headless.output import Column, first_line
-from asynqhub_tui.models import Attempt, Task
+from asynqhub_tui.models import STATES, Attempt, Task
 from asynqhub_tui.repository import LIST_LIMIT, Hub, Order, TaskFilter
 from asynqhub_tui.text import block, one_line
 from asynqhub_tui.view import View
@@ -41,6 +41,9 @@ async def list_tasks(
     """Write the newest `limit` tasks (50 unless told) that match."""
     await know_workers(hub, view)
     tasks = await _collect(hub, filter, limit, order)
+    if not tasks and (unknown := [one for one in filter.statuses if one not in STATES]):
+        known = ", ".join(STATES)
+        output.note(f"No task has the status {unknown[0]}. Asynq-Hub's own are {known}.")
     if json:
         as_json.write_array(as_json.task(task, view.state(task)) for task in tasks)
     else:

@@ -108,7 +108,7 @@ def _figures(stats: WorkerStats) -> list[str]:
         number(stats.success_tasks),
         number(stats.failed_tasks),
         number(stats.dead_tasks),
-        percent(stats.success_rate),
+        percent(stats.finished_rate),
         duration(stats.avg_duration_ms),
     ]
 

@@ -361,7 +361,7 @@ class HubScreen(Screen[None]):
             self.tell("not connected yet", "warn")
         elif session.hub.info.read_only:
             place = one_line(session.hub.info.place)
-            self.tell(f"{place} is open read-only: start without --read-only to change it", "warn")
+            self.tell(f"{place} is open read-only: start without read-only to change it", "warn")
         elif session.queue is None:
             self.tell(session.queue_trouble or RETRY_OFF, "warn")
         else:

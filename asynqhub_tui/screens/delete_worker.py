@@ -114,7 +114,9 @@ class DeleteWorkerScreen(Screen[bool]):
 
     async def _read(self) -> None:
         try:
-            self._plan = await plan_deletion(self._hub, self._worker_name, self._session.view.now)
+            self._plan = await plan_deletion(
+                self._hub, self._worker_name, self._session.view.now, self._session.queue
+            )
         except HubError as error:
             self._tell(error)
         else:

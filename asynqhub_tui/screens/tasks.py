@@ -23,6 +23,7 @@ from asynqhub_tui.models import (
     OVERDUE,
     PENDING,
     RUNNING,
+    STATES,
     SUCCESS,
     Count,
     Task,
@@ -34,9 +35,11 @@ from asynqhub_tui.screens.key_names import key_name
 from asynqhub_tui.screens.retry import Selection
 from asynqhub_tui.screens.task_list import TaskList
 from asynqhub_tui.session import Session
+from asynqhub_tui.text import one_line
 from asynqhub_tui.widgets.canvas import Piece
 from asynqhub_tui.widgets.detail import ATTEMPTS, Detail, DetailData
-from asynqhub_tui.widgets.filter_line import FilterLine
+from asynqhub_tui.widgets.filter_line import FILTER_HINTS, FilterLine
+from asynqhub_tui.widgets.footer import Footer
 from asynqhub_tui.widgets.menu import Choice, Menu
 from asynqhub_tui.widgets.notes import NoteLine
 from asynqhub_tui.widgets.task_table import TaskTable, order_words
@@ -186,6 +189,8 @@ class TasksScreen(HubScreen):
         if window.searched_to is not None:
             on = self._key("move.bottom")
             return f"none found back to {self._searched()}; narrow the filter, or {on} to go on"
+        if unknown := [one for one in self.filter.statuses if one not in STATES]:
+            return f"no task has the status {one_line(unknown[0])}; known: {', '.join(STATES)}"
         if self.filter:
             return f"no task matches this filter; {self._key('program.back')} clears it"
         return "no tasks yet"
@@ -282,6 +287,11 @@ class TasksScreen(HubScreen):
     def action_filter(self) -> None:
         """Edit the filter."""
         self.query_one(FilterLine).edit(query.render(self.filter))
+        self.query_one(Footer).say_instead(FILTER_HINTS)
+
+    def _close_filter(self) -> None:
+        self.query_one(FilterLine).close()
+        self.query_one(Footer).say_instead(())
 
     def on_filter_line_submitted(self, message: FilterLine.Submitted) -> None:
         """Take the filter that was typed, if it is one."""
@@ -290,7 +300,7 @@ class TasksScreen(HubScreen):
         except query.QueryError as error:
             self.tell(str(error), "warn")
             return
-        self.query_one(FilterLine).close()
+        self._close_filter()
         if filter != self.filter:
             self.set_filter(filter)
 
@@ -411,9 +421,8 @@ class TasksScreen(HubScreen):
 
     def action_back(self) -> None:
         """Leave what is being done, then the filter, then the screen."""
-        line = self.query_one(FilterLine)
-        if line.editing:
-            line.close()
+        if self.query_one(FilterLine).editing:
+            self._close_filter()
         elif self.table.range_from is not None:
             self.table.range_from = None
             self.show_data()

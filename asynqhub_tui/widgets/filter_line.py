@@ -9,7 +9,7 @@ from textual.containers import Horizontal
 from textual.events import Key
 from textual.message import Message
 from textual.suggester import Suggester
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from asynqhub_tui import query
 from asynqhub_tui.models import OVERDUE, STATUSES
@@ -56,6 +56,15 @@ class FilterSuggester(Suggester):
             full = [queue for worker in workers.values() for queue in worker.queues()]
             return [*sorted(groups), *full]
         return ("15m", "1h", "24h", "7d") if key == "since" else ()
+
+
+FILTER_HINTS = (
+    ("enter", "applies"),
+    ("tab", "completes"),
+    ("up down", "earlier"),
+    ("esc", "leaves"),
+)
+"""What the keys do that the field does not take for text."""
 
 
 class FilterInput(Field):
@@ -111,10 +120,13 @@ class FilterLine(Horizontal):
         super().__init__(id="filter-line")
         self.input = FilterInput(view)
         self.input.display = False
+        self._prompt = Static(" /", id="filter-prompt", markup=False)
+        self._prompt.display = False
         self._summary = Ends(id="filter-summary")
 
     def compose(self) -> ComposeResult:
         """Yield field and summary; the field shows only while it is edited."""
+        yield self._prompt
         yield self.input
         yield self._summary
 
@@ -128,6 +140,7 @@ class FilterLine(Horizontal):
         field = self.input
         field.value = f"{text} " if text else ""
         field.display = True
+        self._prompt.display = True
         self._summary.display = False
         self.screen.set_focus(field)  # at once: the next key may be there already
         field.cursor_position = len(field.value)
@@ -135,6 +148,7 @@ class FilterLine(Horizontal):
     def close(self) -> None:
         """Show the summary again."""
         self.input.display = False
+        self._prompt.display = False
         self._summary.display = True
         self.screen.set_focus(None)
 

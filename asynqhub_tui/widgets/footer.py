@@ -16,14 +16,23 @@ class Footer(Canvas):
         self._keys = keys
         self._remapped = remapped
         self._off: frozenset[str] = frozenset()
+        self._instead: Sequence[tuple[str, str]] = ()
 
     def turn_off(self, ids: frozenset[str]) -> None:
         """Leave out the keys with these ids: they would do nothing now."""
         self._off = ids
         self.redraw()
 
+    def say_instead(self, hints: Sequence[tuple[str, str]]) -> None:
+        """Show these keys with their words, as long as a field takes all others; none ends it."""
+        self._instead = hints
+        self.redraw()
+
     def lines(self, width: int, height: int) -> Sequence[Line]:
         """Return the line of hints."""
+        if self._instead:
+            pairs = [_pieces(key, hint) for key, hint in self._instead]
+            return [Line([Piece(" "), *(piece for pair in pairs for piece in pair)])]
         hints = [key for key in self._keys if key.hint and key.id not in self._off]
         last = [key for key in hints if key.id == "program.help"]
         pieces: list[Piece] = [Piece(" ")]
@@ -35,4 +44,8 @@ class Footer(Canvas):
         return [Line([*pieces, *tail])]
 
     def _hint(self, key: Key) -> list[Piece]:
-        return [Piece(shown(key, self._remapped), "key"), Piece(f" {key.hint}   ", "dim")]
+        return _pieces(shown(key, self._remapped), key.hint)
+
+
+def _pieces(key: str, hint: str) -> list[Piece]:
+    return [Piece(key, "key"), Piece(f" {hint}   ", "dim")]

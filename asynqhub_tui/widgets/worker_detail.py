@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from asynqhub_tui import figures
 from asynqhub_tui.dsn import mask
 from asynqhub_tui.liveness import Liveness, liveness
-from asynqhub_tui.models import QueueGroup, QueueStats, WorkerConfig
+from asynqhub_tui.models import QueueGroup, QueueStats, WorkerConfig, finished_rate
 from asynqhub_tui.text import fit, one_line
 from asynqhub_tui.view import View
 from asynqhub_tui.widgets.canvas import Canvas, Line, Piece, clip
@@ -161,7 +161,7 @@ class WorkerDetail(Canvas):
             return one_line(queue.queue.removeprefix(prefix).replace(":", "  ")), ""
 
         def rate(queue: QueueStats, _: int) -> tuple[str, str]:
-            share = 100 * queue.success / queue.total if queue.total else None
+            share = finished_rate(queue.success, queue.failed, queue.dead)
             return figures.percent(share), ""
 
         def average(queue: QueueStats, _: int) -> tuple[str, str]:

@@ -172,7 +172,7 @@ def _count(
 
 
 def _success_rate(row: WorkerRow, _: int) -> tuple[str, str]:
-    return figures.percent(row.stats.success_rate), ""
+    return figures.percent(row.stats.finished_rate), ""
 
 
 def _average(row: WorkerRow, _: int) -> tuple[str, str]:

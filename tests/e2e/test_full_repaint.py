@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from asynqhub_tui.screens.tasks import DETAIL_WIDTH
 from tests.e2e.conftest import Start
 from tests.e2e.hub import Hub
 from tests.e2e.terminal import PROGRAM, Terminal
@@ -147,8 +148,15 @@ def test_when_rows_change_and_come(lived_in: Hub, start: Start) -> None:
         check(terminal, f"change {number}")
 
 
-def _footer_is_below(terminal: Terminal) -> bool:
-    return "? keys" in terminal.screen.split("\n")[-1]
+def _tasks_are_there(terminal: Terminal) -> bool:
+    """Whether all keys have done what they do, and the footer is in the last line."""
+    footer = terminal.screen.split("\n")[-1]
+    return "r retry" in footer and "? keys" in footer and "task-7" in terminal.line("▌")
+
+
+def _preview_is_there(terminal: Terminal) -> bool:
+    """Whether the task under the cursor stands beside the list too."""
+    return any(terminal.screen.count(task) > 1 for task in ("task-79", "task-78"))
 
 
 def test_when_the_window_changes_its_size_while_something_is_painted(
@@ -161,7 +169,9 @@ def test_when_the_window_changes_its_size_while_something_is_painted(
         terminal.press("G", "3")
         terminal.resize(columns, lines)
         terminal.press("1", "g", "y", "esc", "j")
-        terminal.wait_until(partial(_footer_is_below, terminal), "the footer in the last line")
+        terminal.wait_until(partial(_tasks_are_there, terminal), "the tasks, with the footer below")
+        if columns >= DETAIL_WIDTH:  # the preview beside the list is read once the cursor rests
+            terminal.wait_until(partial(_preview_is_there, terminal), "the preview")
         check(terminal, f"{columns}x{lines}")
 
 

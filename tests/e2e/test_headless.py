@@ -462,6 +462,30 @@ def test_a_reader_that_has_enough_is_no_error(store: Path) -> None:
     assert done.stderr == "code=0\n"
 
 
+def test_a_full_disk_is_said_in_a_sentence(store: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "asynqhub_tui", "tasks", "--dsn", str(store)],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == cli.OUTPUT
+    said = "asynqhub-tui: Standard output cannot be written: No space left on device.\n"
+    assert done.stderr == said
+
+
+def test_a_status_that_no_task_has_is_named(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["tasks", "--status", "bogus", "--dsn", str(store)]) == cli.OK
+    assert "No task has the status bogus. Asynq-Hub's own are pending, " in capsys.readouterr().err
+    assert cli.run(["tasks", "--status", "fail", "nobody", "--dsn", str(store)]) == cli.OK
+    assert capsys.readouterr().err == ""
+
+
 def test_json_is_utf8_whatever_the_locale(store: Path) -> None:
     env = {**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
     command = [sys.executable, "-m", "asynqhub_tui", "--dsn", str(store)]

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 RUNTIME = {
     "aiosqlite",
+    "clickhouse-connect",
     "platformdirs",
     "protobuf",
     "psycopg",

@@ -10,7 +10,7 @@ from asynqhub_tui.queue import ACTIVE, ARCHIVED, RETRY
 from tests.contract.builders import make_attempt, make_task, make_worker
 from tests.queue.test_servers import beat
 from tests.screens.retrying import CRAWL, Retrying
-from tests.screens.sample import NOW, Rows, before, sample
+from tests.screens.sample import NOW, Rows, before, fleet, sample
 from tests.screens.stage import Stage
 from tests.servers import free_port
 from tests.valkey import ValkeyServer
@@ -131,6 +131,23 @@ async def test_a_worker_is_alive_by_its_servers(retrying: Retrying) -> None:
         assert "1 server" in desk.line("● worker-1")
         assert desk.line("servers 1 on web-1   idle")
         assert f"≠ 127.0.0.1:{retrying.uri.rpartition(':')[2]}" in desk.text
+
+
+async def test_who_deletes_a_worker_is_told_that_it_lives(retrying: Retrying) -> None:
+    beat(retrying.queues, left=HOUR, queues={"new-worker:fresh:default": 1})
+    async with retrying.open() as desk:
+        names = [worker.worker_name for worker in fleet()]
+        for name, said in (
+            ("new-worker", "It is alive: 1 asynq server takes from its queues, on web-1."),
+            (
+                "mail-worker",
+                "Its Redis is redis://:***@10.0.0.9:6379/0: whether servers of it live",
+            ),
+        ):
+            await desk.press("3", "g", *"j" * names.index(name), "D")
+            await desk.see(f"Delete worker {name}")
+            await desk.see(said)
+            await desk.press("escape")
 
 
 async def test_a_worker_of_which_a_part_lives(retrying: Retrying) -> None:

@@ -114,5 +114,5 @@ async def test_what_is_read_only_says_so(retrying: Retrying, key: str) -> None:
     retrying.failed(status=SUCCESS if key == "C" else FAIL)
     async with retrying.open(read_only=True) as desk:
         await desk.press(key)
-        assert "demo.db is open read-only: start without --read-only to change it" in desk.note
+        assert "demo.db is open read-only: start without read-only to change it" in desk.note
         assert not isinstance(desk.app.screen, RetryScreen | ReplayScreen)

@@ -22,7 +22,7 @@ from asynqhub_tui.settings import THEMES, Settings
 
 HEAVY = (
     *("textual", "rich", "pydantic", "asynqhub_tui.backends"),
-    *("psycopg", "aiosqlite", "sqlite3", "redis", "google.protobuf"),
+    *("psycopg", "aiosqlite", "sqlite3", "clickhouse_connect", "redis", "google.protobuf"),
 )
 
 
@@ -66,7 +66,7 @@ def test_a_command_without_redis_loads_no_screen_and_no_other_driver(
     whole = [*argv, "--dsn", str(tmp_path / "hub.db")]
     loaded = loaded_after(f"from asynqhub_tui import cli; cli.run({whole!r})")
     assert "asynqhub_tui.backends" in loaded
-    assert not loaded & ({"textual", "psycopg"} | QUEUE_DRIVERS)
+    assert not loaded & ({"textual", "psycopg", "clickhouse_connect"} | QUEUE_DRIVERS)
 
 
 PAINT = """
@@ -94,7 +94,7 @@ def test_the_dashboard_without_redis_loads_no_driver_of_the_queue(
     options = {"dsn": str(tmp_path / dsn)} if dsn else {}
     loaded = loaded_after(PAINT.format(options=options, folder=str(tmp_path)))
     assert "textual" in loaded
-    assert not loaded & ({"psycopg"} | QUEUE_DRIVERS)
+    assert not loaded & ({"psycopg", "clickhouse_connect"} | QUEUE_DRIVERS)
 
 
 def test_the_queue_loads_its_driver_when_it_is_opened() -> None:

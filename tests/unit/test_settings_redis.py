@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from asynqhub_tui.settings import Settings, load
+from asynqhub_tui.settings import Settings, SettingsError, load
 
 PG = "postgres://hub@db.example/asynqhub"
 OTHER_PG = "postgres://hub@other.example/asynqhub"
@@ -50,6 +50,15 @@ def test_an_option_always_counts(tmp_path: Path) -> None:
     environ = {"POSTGRES_DSN": PG, "REDIS_ADDR": REDIS}
     settings = settle(tmp_path, {"redis": OTHER_REDIS, "dsn": OTHER_PG}, environ)
     assert (redis_of(settings), settings.redis_source) == (OTHER_REDIS, "--redis")
+
+
+@pytest.mark.parametrize("options", [{}, {"backend": "demo"}])
+def test_the_queue_of_the_demo_cannot_be_chosen(
+    tmp_path: Path, options: dict[str, str | bool]
+) -> None:
+    with pytest.raises(SettingsError, match="the demo has one of its own"):
+        settle(tmp_path, {**options, "redis": REDIS})
+    assert settle(tmp_path, options, {"ASYNQHUB_TUI_REDIS": REDIS}).redis is None
 
 
 def test_our_own_variable_counts_for_what_the_environment_names(tmp_path: Path) -> None:

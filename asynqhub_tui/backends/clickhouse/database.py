@@ -200,7 +200,7 @@ class Database:
     def _check_writable(self) -> None:
         if self.read_only:
             raise Refused(
-                f"{self.place} is open read-only.", hint="Start without --read-only to change it."
+                f"{self.place} is open read-only.", hint="Start without read-only to change it."
             )
 
     def _settings(self, settings: dict[str, Any]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ async def worker_exists(database: Database, worker_name: str) -> bool:
 
 def unknown_worker(worker_name: str) -> NotFound:
     """Return the error for a worker that is not there."""
-    return NotFound(f"There is no worker {worker_name}.", hint="Reload the list of workers.")
+    return NotFound(f"There is no worker {worker_name}.")
 
 
 class ClickHouseWorkers:

@@ -133,7 +133,7 @@ class Database:
         """
         if self.read_only:
             raise Refused(
-                f"{self.place} is open read-only.", hint="Start without --read-only to change it."
+                f"{self.place} is open read-only.", hint="Start without read-only to change it."
             )
         connection = await self._writer.take() or await self._connect(_WRITING)
         try:

@@ -67,7 +67,7 @@ class PostgresWorkers:
 
 def unknown_worker(worker_name: str) -> NotFound:
     """Return the error for a worker that is not there."""
-    return NotFound(f"There is no worker {worker_name}.", hint="Reload the list of workers.")
+    return NotFound(f"There is no worker {worker_name}.")
 
 
 _GET = f"SELECT {WORKER_COLUMNS} FROM worker AS w WHERE w.worker_name = %(worker)s"

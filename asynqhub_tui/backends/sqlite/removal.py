@@ -50,7 +50,7 @@ async def worker_usage(database: Database, worker_name: str) -> WorkerUsage:
 
 def unknown_worker(worker_name: str) -> NotFound:
     """Return the error for a worker that is not there."""
-    return NotFound(f"There is no worker {worker_name}.", hint="Reload the list of workers.")
+    return NotFound(f"There is no worker {worker_name}.")
 
 
 async def purge(

@@ -104,7 +104,7 @@ class SqliteTasks:
     async def get_task(self, task_id: str) -> Task:
         tasks = await read_tasks(self._database, (task_id,), TASK_COLUMNS)
         if not tasks:
-            raise NotFound(f"There is no task {task_id}.", hint="It may have been purged.")
+            raise NotFound(f"There is no task {task_id}.")
         return tasks[0]
 
     async def list_tasks(
