@@ -93,6 +93,13 @@ them, or what retry writes of a batch, whose outcome may also be running or
 interrupted. resume writes what retry does.
 """
 
+_SCHEMA_EPILOG = """\
+Without --apply nothing is connected to: the statements are written, ready for
+clickhouse-client. With it, the database of CLICKHOUSE_DSN or --dsn and its tables
+are created where they are missing; what is there is never changed, and what
+differs in it is named, with exit code 5.
+"""
+
 _WORKER_EPILOG = """\
 With --json: the worker's configuration, stats (its figures over the window,
 and per queue) and time_series (attempts by the hour of their start, in UTC).
@@ -187,6 +194,11 @@ def parser() -> argparse.ArgumentParser:
     journal.add_argument("id", metavar="ID", nargs="?", help="of an action or a batch")
     journal.add_argument(
         "--limit", type=_positive, default=50, metavar="N", help="how many; 50 unless given"
+    )
+    schema = _command(commands, "schema", "ClickHouse's tables, as SQL", _SCHEMA_EPILOG)
+    schema.add_argument("--apply", action="store_true", help="create what is missing")
+    schema.add_argument(
+        "--cluster", metavar="NAME", help="replicated and distributed, on a cluster"
     )
     for one in (tasks, task, workers, worker, delete, back, retry, replay, journal):
         one.add_argument("--json", action="store_true", help="write JSON")

@@ -92,6 +92,8 @@ def _run(args: argparse.Namespace) -> int:
             return _dashboard(settings)
         _say("A terminal of the type “dumb” cannot show the dashboard: this is one frame of it.")
     _prepare_stdout(json=getattr(args, "json", False))
+    if args.command == "schema":
+        return _schema(args, settings)
     # Standard input is read ahead of the event loop, which would not hear ctrl+c meanwhile.
     request = _retry_request(args, settings) if args.command == "retry" else None
     return asyncio.run(_answer(args, settings, request))
@@ -116,6 +118,19 @@ def _dashboard(settings: Settings) -> int:
     if app.defect is not None:
         raise app.defect
     return app.return_code or OK
+
+
+def _schema(args: argparse.Namespace, settings: Settings) -> int:
+    from asynqhub_tui.headless import schema
+    from asynqhub_tui.repository import HubError
+
+    if not args.apply:
+        return schema.show(args.cluster)
+    try:
+        return asyncio.run(schema.create(settings, args.cluster))
+    except HubError as error:
+        _tell_source(error, settings)
+        raise
 
 
 async def _answer(args: argparse.Namespace, settings: Settings, request: Request | None) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from asynqhub_tui import cli
 from asynqhub_tui.backends import Target, open_hub
 from asynqhub_tui.backends.clickhouse.database import READ_TIMEOUT
 from asynqhub_tui.repository import (
@@ -262,6 +265,20 @@ async def test_another_folder_than_the_one_that_is_open(
     error = await refusal(f"chdb://{tmp_path}")
     assert isinstance(error, Unavailable)
     assert "open" in error.what
+
+
+def test_the_embedded_engine_may_not_be_installed(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['chdb'] = None\n"
+        "from asynqhub_tui import cli\n"
+        f"sys.exit(cli.run(['tasks', '--dsn', 'chdb://{tmp_path}']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == cli.REFUSED
+    assert "is not installed." in done.stderr
+    assert "pip install 'asynqhub-tui[chdb]'" in done.stderr
 
 
 async def test_an_unknown_task_is_no_error_of_the_store(hub: Hub) -> None:

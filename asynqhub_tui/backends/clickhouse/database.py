@@ -237,4 +237,10 @@ class Database:
                 "autogenerate_session_id": False,
                 "client_name": "asynqhub-tui",
             }
-        return get_client(**arguments, settings=dict(settings), tz_mode="aware")
+        try:
+            return get_client(**arguments, settings=dict(settings), tz_mode="aware")
+        except ImportError:
+            raise Refused(
+                "The embedded ClickHouse engine is not installed.",
+                hint="It comes with `pip install 'asynqhub-tui[chdb]'`.",
+            ) from None

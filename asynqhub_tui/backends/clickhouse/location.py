@@ -60,6 +60,16 @@ class Folder:
         if self.path is not None and not self.path.is_dir():
             raise Refused(f"There is no folder {self.place}.", hint="Check the path.")
 
+    def make(self) -> None:
+        """Make the folder where there is none. Raises Refused."""
+        if self.path is not None:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise Refused(
+                    f"{self.place} cannot be made: {error.strerror}.", hint="Check the path."
+                ) from error
+
     def arguments(self) -> dict[str, Any]:
         """Return what the driver needs to open it."""
         return {

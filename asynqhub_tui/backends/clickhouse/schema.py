@@ -186,6 +186,12 @@ def statements(cluster: str | None = None) -> list[str]:
     return written
 
 
+def create_database(name: str, cluster: str | None = None) -> str:
+    """Write the statement that creates the database, where it is missing."""
+    on = "" if cluster is None else f" ON CLUSTER {_quoted(cluster)}"
+    return f"CREATE DATABASE IF NOT EXISTS {_quoted(name)}{on} ENGINE = Atomic"
+
+
 def _quoted(name: str) -> str:
     return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
