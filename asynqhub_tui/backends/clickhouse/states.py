@@ -67,10 +67,8 @@ class Now:
 
     @property
     def far_enough(self) -> bool:
-        """Whether the look reaches back for a day, or for the longest timeout up to a day."""
-        longest = max((worker.timeout for worker in self.workers), default=NO_TIMEOUT)
-        reach = min(longest + OVERDUE_GRACE, timedelta(days=1))
-        return self.open_after <= self.at - reach
+        """Whether the look reaches back for a day: a failed task seldom hangs for longer."""
+        return self.open_after <= self.at - timedelta(days=1)
 
 
 async def read_now(database: Database, workers: Sequence[WorkerConfig]) -> Now:
