@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from asynqhub_tui.actions.retry.planning import refs_of
 from asynqhub_tui.actions.retry.run import Plan
 from asynqhub_tui.asynq import keys
 from asynqhub_tui.models import SUCCESS
-from asynqhub_tui.queue import ARCHIVED
+from asynqhub_tui.queue import ACTIVE, ARCHIVED
 from tests.contract.builders import QUEUE
 from tests.retry.stage import Stage
 
@@ -168,12 +169,17 @@ class Play:
         self._plan: Plan | None = None
         self._taken: str | None = None
         self.processed = 0
+        self.versions: set[datetime] = set()
+        """Those of the row that the operators have planned."""
 
     async def do(self, actor: str, step: str) -> None:
         match actor, step:
             case "first", _:
+                if step == "plan":
+                    await self._note_version()
                 await self.first.do(step)
             case "second", "plan":
+                await self._note_version()
                 self._plan = await planned(self._stage, self._task_id, self._journal)
             case "second", "run":
                 assert self._plan is not None
@@ -182,6 +188,11 @@ class Play:
                 self.take()
             case "worker", "report":
                 await self.report()
+            case "worker", "panic":
+                self.panic()
+
+    async def _note_version(self) -> None:
+        self.versions.add((await self._stage.ref(self._task_id)).updated_at)
 
     def take(self) -> None:
         """The worker begins the task, if it waits in the queue."""
@@ -198,6 +209,13 @@ class Play:
             self.processed += 1
             await self._stage.report(self._task_id)
             self._stage.rows.remove(self._taken, "active", queue=QUEUE)
+            self._taken = None
+
+    def panic(self) -> None:
+        """It breaks down over what it has begun, and never reports; asynq gives up on the task."""
+        if self._taken is not None:
+            self.processed += 1
+            self._stage.rows.move(self._taken, ACTIVE, ARCHIVED, queue=QUEUE)
             self._taken = None
 
     async def end(self) -> None:
@@ -229,3 +247,26 @@ async def test_whatever_the_order_it_is_run_once(
             await play.first.resume()
         await play.end()
         assert (play.processed, await stage.status(task_id)) == (1, SUCCESS), order
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+async def test_a_worker_that_never_reports_gets_each_version_once(
+    stage: Stage, folder: Path
+) -> None:
+    """asynq archives the task again, so that only the claim keeps an old plan from running it.
+
+    Who plans after the row was marked has seen the new failure, and may run it once more.
+    """
+    actors = (("first", FIRST[:3]), ("second", SECOND), ("worker", ("take", "panic")))
+    stage.journal = Journal(stage.hub.info, folder / "second", {})
+    for number, order in enumerate(orders(*actors)):
+        task_id = f"t{number}"
+        stage.failed(task_id)
+        play = Play(stage, task_id, folder)
+        for actor, step in order:
+            await play.do(actor, step)
+            if (actor, step) == ("first", "queue"):
+                await play.first.crash()
+        await play.first.resume()
+        await play.end()
+        assert 1 <= play.processed <= len(play.versions), order
