@@ -111,6 +111,14 @@ class States:
     numbers: Mapping[tuple[str, str], int]
     whole: bool
 
+    def of(self, worker_name: str) -> dict[str, int]:
+        """Return how many tasks of one worker are in each state."""
+        return {
+            state: number
+            for (worker, state), number in self.numbers.items()
+            if worker == worker_name
+        }
+
 
 async def group_by_state(database: Database, found: Where) -> States:
     """Count the tasks in the states of `found`, by their worker and state."""

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from asynqhub_tui.backends.clickhouse.counts import States, group_by_state
+from asynqhub_tui.backends.clickhouse.counts import group_by_state
 from asynqhub_tui.backends.clickhouse.database import PATIENT, READ_TIMEOUT, Database
 from asynqhub_tui.backends.clickhouse.filters import TIME, where
+from asynqhub_tui.backends.counting import QueueCounts, worker_figures
 from asynqhub_tui.models import (
-    DEAD,
-    FAIL,
     OVERDUE,
     PENDING,
     RUNNING,
-    SUCCESS,
-    QueueStats,
     TimeSeriesStats,
     Window,
     WorkerStats,
@@ -68,16 +64,7 @@ _TASKS = """
     WHERE 1 {begin} {worker} GROUP BY worker_name, queue, status"""
 
 
-@dataclass(slots=True)
-class _Queue:
-    """What is gathered of one queue: tasks by status, and the durations of successes."""
-
-    tasks: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
-    duration: int = 0
-    timed: int = 0
-
-
-_Queues = defaultdict[str, _Queue]
+_Queues = defaultdict[str, QueueCounts]
 
 
 async def worker_stats(
@@ -86,7 +73,7 @@ async def worker_stats(
     """Return the figures of one worker, or of all that have tasks, by name."""
     begin = None if window.length is None else datetime.now(UTC) - window.length
     parameters = {"begin": begin, "worker": worker}
-    gathered: defaultdict[str, _Queues] = defaultdict(lambda: defaultdict(_Queue))
+    gathered: defaultdict[str, _Queues] = defaultdict(lambda: defaultdict(QueueCounts))
     seconds = PATIENT if window in (Window.WEEK, Window.ALL) else READ_TIMEOUT
     tasks = _written(_TASKS, "created_at", "worker_name", begin, worker)
     for name, queue, status, number in await database.fetch(tasks, parameters, seconds=seconds):
@@ -101,7 +88,7 @@ async def worker_stats(
     found = where(TaskFilter(worker_name=worker), ())
     states = await group_by_state(database, replace(found, states=(PENDING, RUNNING, OVERDUE)))
     return {
-        name: _worker(name, window, gathered[name], states)
+        name: worker_figures(name, window, gathered[name], states.of(name), now_exact=states.whole)
         for name in sorted(gathered.keys() | {worker for worker, _ in states.numbers})
     }
 
@@ -111,51 +98,6 @@ def _written(query: str, time: str, owner: str, begin: datetime | None, worker: 
         begin=f"AND {time} >= {{begin:{TIME}}}" if begin is not None else "",
         worker=f"AND {owner} = {{worker:String}}" if worker is not None else "",
     )
-
-
-def _worker(
-    name: str,
-    window: Window,
-    queues: Mapping[str, _Queue],
-    states: States,
-) -> WorkerStats:
-    tasks: defaultdict[str, int] = defaultdict(int)
-    for queue in queues.values():
-        for status, number in queue.tasks.items():
-            tasks[status] += number
-    total = sum(tasks.values())
-    return WorkerStats(
-        worker_name=name,
-        window=window,
-        total_tasks=total,
-        success_tasks=tasks[SUCCESS],
-        failed_tasks=tasks[FAIL],
-        dead_tasks=tasks[DEAD],
-        success_rate=100 * tasks[SUCCESS] / total if total else None,
-        pending_tasks=states.numbers.get((name, PENDING), 0),
-        running_tasks=states.numbers.get((name, RUNNING), 0),
-        overdue_tasks=states.numbers.get((name, OVERDUE), 0),
-        now_exact=states.whole,
-        avg_duration_ms=_average(
-            sum(queue.duration for queue in queues.values()),
-            sum(queue.timed for queue in queues.values()),
-        ),
-        queues=tuple(
-            QueueStats(
-                queue=queue,
-                total=sum(one.tasks.values()),
-                success=one.tasks[SUCCESS],
-                failed=one.tasks[FAIL],
-                dead=one.tasks[DEAD],
-                avg_duration_ms=_average(one.duration, one.timed),
-            )
-            for queue, one in sorted(queues.items())
-        ),
-    )
-
-
-def _average(total: int, number: int) -> float | None:
-    return total / number if number else None
 
 
 async def worker_series(

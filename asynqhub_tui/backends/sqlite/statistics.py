@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from asynqhub_tui.backends.counting import QueueCounts, worker_figures
 from asynqhub_tui.backends.sqlite.database import Database
 from asynqhub_tui.backends.sqlite.filters import STATE, UNFINISHED, clock
 from asynqhub_tui.backends.sqlite.rows import micros, moment, span
 from asynqhub_tui.models import (
-    DEAD,
-    FAIL,
-    OVERDUE,
-    PENDING,
-    RUNNING,
-    SUCCESS,
-    QueueStats,
     TimeSeriesStats,
     Window,
     WorkerStats,
@@ -69,16 +61,7 @@ _FIRST = -(2**63)
 """Before every time that a column can hold."""
 
 
-@dataclass(slots=True)
-class _Queue:
-    """What is gathered of one queue: tasks by status, and the durations of successes."""
-
-    tasks: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
-    duration: int = 0
-    timed: int = 0
-
-
-_Queues = defaultdict[str, _Queue]
+_Queues = defaultdict[str, QueueCounts]
 
 
 async def worker_stats(
@@ -89,7 +72,7 @@ async def worker_stats(
     begin = _FIRST if window.length is None else micros(now - window.length)
     only = "AND t.worker_name = :worker" if worker is not None else ""
     parameters = {"begin": begin, "worker": worker}
-    gathered: defaultdict[str, _Queues] = defaultdict(lambda: defaultdict(_Queue))
+    gathered: defaultdict[str, _Queues] = defaultdict(lambda: defaultdict(QueueCounts))
     states: defaultdict[str, dict[str, int]] = defaultdict(dict)
     async with database.snapshot() as statements:
         for name, queue, status, number in await statements.fetch(
@@ -107,50 +90,9 @@ async def worker_stats(
         ):
             states[name][state] = number
     return {
-        name: _worker(name, window, gathered[name], states[name])
+        name: worker_figures(name, window, gathered[name], states[name])
         for name in sorted(gathered.keys() | states.keys())
     }
-
-
-def _worker(
-    name: str, window: Window, queues: Mapping[str, _Queue], states: Mapping[str, int]
-) -> WorkerStats:
-    tasks: defaultdict[str, int] = defaultdict(int)
-    for queue in queues.values():
-        for status, number in queue.tasks.items():
-            tasks[status] += number
-    total = sum(tasks.values())
-    return WorkerStats(
-        worker_name=name,
-        window=window,
-        total_tasks=total,
-        success_tasks=tasks[SUCCESS],
-        failed_tasks=tasks[FAIL],
-        dead_tasks=tasks[DEAD],
-        success_rate=100 * tasks[SUCCESS] / total if total else None,
-        pending_tasks=states.get(PENDING, 0),
-        running_tasks=states.get(RUNNING, 0),
-        overdue_tasks=states.get(OVERDUE, 0),
-        avg_duration_ms=_average(
-            sum(queue.duration for queue in queues.values()),
-            sum(queue.timed for queue in queues.values()),
-        ),
-        queues=tuple(
-            QueueStats(
-                queue=queue,
-                total=sum(one.tasks.values()),
-                success=one.tasks[SUCCESS],
-                failed=one.tasks[FAIL],
-                dead=one.tasks[DEAD],
-                avg_duration_ms=_average(one.duration, one.timed),
-            )
-            for queue, one in sorted(queues.items())
-        ),
-    )
-
-
-def _average(total: int, number: int) -> float | None:
-    return total / number if number else None
 
 
 async def worker_series(
