@@ -47,6 +47,7 @@ async def test_each_choice_of_the_task_list(stage: Stage, key: str, text: str) -
         await desk.press("s", "y")
         with terminal_of(desk) as copied:
             await desk.press(key)
+            await desk.until(lambda: desk.note)
         assert copied == [text]
         assert desk.note.endswith("sent to the terminal")
 
@@ -57,6 +58,7 @@ async def test_a_note_to_hand_over(stage: Stage) -> None:
         await desk.press("enter", "y")
         with terminal_of(desk) as copied:
             await desk.press("n")
+            await desk.until(lambda: desk.note)
         assert copied[0].startswith(f"**exhausted** task `{task_id(0)}`\n")
         assert ERRORS[0] in copied[0]
 
@@ -68,6 +70,7 @@ async def test_the_ids_of_what_is_marked(stage: Stage) -> None:
         assert "ids of the 2 marked" in desk.text
         with terminal_of(desk) as copied:
             await desk.press("m")
+            await desk.until(lambda: desk.note)
         assert copied == [f"{task_id(0)}\n{task_id(2)}"]
 
 
@@ -79,6 +82,7 @@ async def test_the_task_is_the_one_the_menu_was_opened_on(stage: Stage) -> None:
         await desk.pass_time(20)
         with terminal_of(desk) as copied:
             await desk.press("enter")
+            await desk.until(lambda: desk.note)
         assert copied == [task_id(0)]
 
 
@@ -88,6 +92,7 @@ async def test_a_task_without_an_error_says_so(stage: Stage) -> None:
         await desk.press("j", "y")
         with terminal_of(desk) as copied:
             await desk.press("e")
+            await desk.until(lambda: desk.note)
         assert copied == []
         assert desk.note == "this task has no error"
 
@@ -99,6 +104,7 @@ async def test_a_payload_that_cannot_be_read_says_why(stage: Stage) -> None:
         await desk.press("y")
         with terminal_of(desk) as copied:
             await desk.press("p")
+            await desk.until(lambda: desk.note)
         assert copied == []
         assert desk.note == "db1 does not answer."
 
@@ -109,6 +115,7 @@ async def test_what_is_too_long_for_a_clipboard_is_not_sent_in_part(stage: Stage
         await desk.press("y")
         with terminal_of(desk) as copied:
             await desk.press("p")
+            await desk.until(lambda: desk.note)
         assert copied == []
         assert "too long for the clipboard" in desk.note
 
@@ -120,6 +127,7 @@ async def test_a_worker(stage: Stage, key: str, part: str) -> None:
         await desk.press("3", "G", "y")
         with terminal_of(desk) as copied:
             await desk.press(key)
+            await desk.until(lambda: desk.note)
         assert part in copied[0]
 
 
