@@ -101,11 +101,12 @@ def one_task_lines(
 def _fate(planned: Planned, now: datetime) -> str:
     if planned.decision is Decision.SKIP:
         assert planned.reason is not None
-        if planned.claim is not None:
+        if planned.reason is Reason.CLAIMED and planned.claim is not None:
+            batch = one_line(planned.claim)
             return (
-                f"The batch {planned.claim} has retried it already, and its row has not changed"
-                f" since. `asynqhub-tui journal show {planned.claim}` tells what came of it, and"
-                " `journal resume` completes it."
+                f"The batch {batch} has retried it already, and its row has not changed since."
+                f" `asynqhub-tui journal show {batch}` tells what came of it, and `journal resume"
+                f" {batch}` completes it."
             )
         return _SKIPPED.get(planned.reason, f"It is skipped: {planned.reason}.")
     if planned.decision is Decision.ENQUEUE:

@@ -49,7 +49,7 @@ class Planned(Model):
 
     `reason` is set where it is skipped. `asynq_id` and `state` are those of asynq's copy where it
     is resumed in place, `next_at` when asynq would have retried it by itself. `claim` is the batch
-    that has retried it before.
+    that has retried it before, where that is the reason.
     """
 
     ref: TaskRef
@@ -96,7 +96,8 @@ def decide(ref: TaskRef, known: Known, *, force: bool = False) -> Planned:
     """
     reason = _skipped(ref, known)
     if reason is not None and not (force and reason in FORCIBLE):
-        return Planned(ref=ref, decision=Decision.SKIP, reason=reason, claim=known.claim)
+        claim = known.claim if reason is Reason.CLAIMED else None
+        return Planned(ref=ref, decision=Decision.SKIP, reason=reason, claim=claim)
     held = known.queued
     if held is None:
         return Planned(ref=ref, decision=Decision.ENQUEUE)
