@@ -36,7 +36,7 @@ def facts(plan: DeletionPlan, view: View, width: int) -> list[Line]:
     lines = [Line([*_fact(left), *(_fact(right) if right else ())]) for left, right in pairs]
     lines.append(Line())
     for warning in plan.warnings:
-        lines += sentence("▲ ", warning, "warn", width)
+        lines += sentence("▲ ", one_line(warning), "warn", width)
     return lines
 
 

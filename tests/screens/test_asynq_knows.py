@@ -134,11 +134,12 @@ async def test_a_worker_is_alive_by_its_servers(retrying: Retrying) -> None:
 
 
 async def test_who_deletes_a_worker_is_told_that_it_lives(retrying: Retrying) -> None:
-    beat(retrying.queues, left=HOUR, queues={"new-worker:fresh:default": 1})
+    host = "web-1\x1b[31m[b]"
+    beat(retrying.queues, left=HOUR, host=host, queues={"new-worker:fresh:default": 1})
     async with retrying.open() as desk:
         names = [worker.worker_name for worker in fleet()]
         for name, said in (
-            ("new-worker", "It is alive: 1 asynq server takes from its queues, on web-1."),
+            ("new-worker", "It is alive: 1 asynq server takes from its queues, on web-1␛[31m[b]."),
             (
                 "mail-worker",
                 "Its Redis is redis://:***@10.0.0.9:6379/0: whether servers of it live",
