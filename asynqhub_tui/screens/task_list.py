@@ -67,6 +67,7 @@ class TaskList:
         """Begin again at the newest row; the caller refreshes the feed."""
         self._anew = True
         self._mark = None
+        self._table.jump()
 
     def fill(self) -> None:
         """Fetch the next page where the view nears an end of what is held."""
@@ -85,6 +86,7 @@ class TaskList:
             table.place(table.count - 1)
         elif not self._paging and table.window.loaded:
             searching = table.window.searched_to is not None
+            table.jump()
             self._turn(self._page_down if searching else self._page_end)
 
     async def _fetch(self) -> _News:

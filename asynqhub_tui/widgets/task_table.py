@@ -47,6 +47,7 @@ class TaskTable(Table[Task]):
         self.range_from: str | None = None
         self.unseen = 0
         self.note = ""
+        self._moved = 0
         self._ranged: frozenset[str] = frozenset()
         self._view = view
         self._columns = self._make_columns(view)
@@ -82,21 +83,24 @@ class TaskTable(Table[Task]):
         """Why there are no rows."""
         return self.note
 
+    def jump(self) -> None:
+        """An end of the list was asked for; from now on show_page heeds how the cursor moves."""
+        self._moved = 0
+
     def show_page(self, page: Page, *, from_end: bool = False) -> None:
-        """Begin anew with a page; the cursor goes to the end that was asked for."""
+        """Begin anew with a page; the cursor goes to the end that was asked for.
+
+        Where it has moved since, it stays on its task if the page has it, or else as many rows from
+        that end: no key is lost that was pressed while the page was being read.
+        """
+        moved, current = self._moved, self.current
         self.window.reset(page, from_end=from_end)
         self.unseen = 0
         self.range_from = None
         self.top_row = 0
-        self.place(self.count - 1 if from_end else 0)
-
-    def replace_page(self, page: Page) -> None:
-        """Begin anew with a page, with the cursor on the task where it was, if it is there."""
-        before = self.current.task_id if self.current else ""
-        self.window.reset(page)
-        self.unseen = 0
-        self.top_row = 0
-        self.place(self.window.find(before) or 0)
+        kept = self.window.find(current.task_id) if moved and current is not None else None
+        end = self.count - 1 if from_end else 0
+        self.place(end + moved if kept is None else kept)
 
     def append_page(self, page: Page) -> None:
         """Add rows below; those in view stay where they are."""
@@ -173,7 +177,9 @@ class TaskTable(Table[Task]):
 
     def place(self, index: int) -> None:
         """Move the cursor; at the top nothing is unseen."""
+        before = self.cursor
         super().place(index)
+        self._moved += self.cursor - before
         self.unseen = min(self.unseen, self.top_row)
 
     def _range(self) -> Sequence[str]:

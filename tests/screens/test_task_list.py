@@ -159,6 +159,47 @@ async def test_a_page_for_another_filter_is_not_taken(stage: Stage) -> None:
         assert current(desk) == held[0].task_id
 
 
+async def test_moves_while_the_newest_rows_are_being_read_are_not_lost(stage: Stage) -> None:
+    stage.load(sample(400))
+    async with stage.open() as desk:
+        await desk.press("G", "k")
+        gate = desk.faults.hold("list_tasks")
+        read = desk.faults.calls["list_tasks"]
+        await desk.pilot.press("g", "j", "j")
+        await desk.until(lambda: desk.faults.calls["list_tasks"] > read)
+        gate.set()
+        await desk.until(lambda: desk.tasks.table.window.at_top)
+        await desk.rest()
+        assert current(desk) == task_id(2)
+
+
+async def test_the_cursor_stays_on_its_task_when_newer_rows_come_with_those_asked_for(
+    stage: Stage,
+) -> None:
+    stage.load(sample())
+    async with stage.open() as desk:
+        gate = desk.faults.hold("list_tasks")
+        fresh = stage.load_new(3)
+        await desk.pilot.press("g", "j")
+        assert current(desk) == task_id(1)
+        gate.set()
+        await desk.until(lambda: in_view(desk)[:3] == fresh)
+        assert current(desk) == task_id(1)
+
+
+async def test_moves_while_the_oldest_rows_are_being_read_are_not_lost(stage: Stage) -> None:
+    stage.load(sample(400))
+    async with stage.open() as desk:
+        await desk.press("j", "j", "j")
+        gate = desk.faults.hold("list_tasks from_end")
+        await desk.pilot.press("G", "k", "k")
+        await desk.until(lambda: desk.faults.calls["list_tasks from_end"])
+        gate.set()
+        await desk.until(lambda: desk.tasks.table.window.at_end)
+        await desk.rest()
+        assert current(desk) == task_id(397)
+
+
 async def test_a_page_that_could_not_be_read_is_read_later(stage: Stage) -> None:
     stage.load(sample(400))
     async with stage.open() as desk:
