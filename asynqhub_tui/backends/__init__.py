@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from asynqhub_tui.replication import Copy, Source
 from asynqhub_tui.repository import Hub
 
 BACKENDS = {
@@ -17,6 +18,15 @@ BACKENDS = {
     "sqlite": "asynqhub_tui.backends.sqlite",
 }
 """What may follow `--backend`, and the module whose `open_hub(target)` opens it."""
+
+SOURCES = {"postgres": "asynqhub_tui.backends.postgres.source"}
+"""What sync can read, and the module whose `open_source(target)` opens it."""
+
+COPIES = {
+    "clickhouse": "asynqhub_tui.backends.clickhouse.replica",
+    "sqlite": "asynqhub_tui.backends.sqlite.replica",
+}
+"""What sync can fill, and the module whose `open_copy(target)` opens it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +48,20 @@ async def open_hub(target: Target) -> Hub:
     module = await asyncio.to_thread(importlib.import_module, BACKENDS[target.backend])
     hub: Hub = await module.open_hub(target)
     return hub
+
+
+async def open_source(target: Target) -> Source:
+    """Connect to `target`, to copy it. Raises as `open_hub`."""
+    module = await asyncio.to_thread(importlib.import_module, SOURCES[target.backend])
+    source: Source = await module.open_source(target)
+    return source
+
+
+async def open_copy(target: Target) -> Copy:
+    """Open `target` to be filled; what is embedded is made where it is missing.
+
+    Raises as `open_hub`.
+    """
+    module = await asyncio.to_thread(importlib.import_module, COPIES[target.backend])
+    copy: Copy = await module.open_copy(target)
+    return copy

@@ -6,7 +6,7 @@ stands for NULL.
 Every table keeps versions of its rows, of which the highest counts (ReplacingMergeTree, read with
 FINAL), so that a write never changes a row in place, and one that is repeated changes nothing. A
 version is microseconds since 1970: of the update, or of a synced attempt its id. A deleted row is a
-version that says so.
+version that says so. `source_id` is the id of a synced task, 0 of any other.
 
 `task` is ordered by its creation, which never changes, so that a page of the list is a few
 neighbouring rows. `task_attempt` is ordered by the creation of its task: the attempts of a page
@@ -84,6 +84,7 @@ TABLES: Mapping[str, Table] = {
             "created_at": _TIME,
             "updated_at": _TIME,
             "payload": "String",
+            "source_id": "UInt64",
             "version": "UInt64",
             "is_deleted": "UInt8",
         },
@@ -92,6 +93,7 @@ TABLES: Mapping[str, Table] = {
         codecs={
             "created_at": "Delta, ZSTD(1)",
             "updated_at": "Delta, ZSTD(1)",
+            "source_id": "Delta, ZSTD(1)",
             "version": "Delta, ZSTD(1)",
             "last_error": "ZSTD(3)",
             "payload": "ZSTD(3)",
@@ -100,6 +102,7 @@ TABLES: Mapping[str, Table] = {
             "ix_id": "task_id TYPE bloom_filter(0.001)",
             "ix_prefix": "leftUTF8(task_id, 6) TYPE bloom_filter(0.001)",
             "ix_updated": "updated_at TYPE minmax",
+            "ix_source": "source_id TYPE minmax",
             "ix_status": _STATUS_INDEX,
             "ix_worker": "worker_name TYPE bloom_filter(0.01)",
             "ix_queue": "queue TYPE bloom_filter(0.01)",
@@ -138,12 +141,19 @@ TABLES: Mapping[str, Table] = {
         indexes={
             "ix_id": "task_id TYPE bloom_filter(0.001)",
             "ix_started": "started_at TYPE minmax",
+            "ix_version": "version TYPE minmax",
             "ix_status": _STATUS_INDEX,
             "ix_worker": "task_worker_name TYPE bloom_filter(0.01)",
         },
         partition="toYYYYMM(task_created_at)",
         granularity=2048,
         shard_by="cityHash64(task_id)",
+    ),
+    # Where a copy stands, of a database that sync fills.
+    "sync": Table(
+        columns={"name": "String", "position": "String", "version": "UInt64"},
+        order="name",
+        engine="ReplacingMergeTree(version)",
     ),
 }
 

@@ -21,7 +21,6 @@ from asynqhub_tui.backends.clickhouse.rows import (
     STAMP_COLUMNS,
     TASK_COLUMNS,
     attempt_values,
-    names,
     next_version,
     task_values,
 )
@@ -134,15 +133,13 @@ async def update_status(
     if task_id not in found:
         return
     await database.execute(
-        f"""INSERT INTO task ({names(_TASK)})
-        SELECT {names(_TASK)} FROM (
-            SELECT * REPLACE (
+        f"""INSERT INTO task SELECT * REPLACE (
                 {{status:String}} AS status, {{attempt:Int32}} AS last_attempt,
                 {{error:String}} AS last_error, {{worker:String}} AS last_worker_name,
                 {{now:{TIME}}} AS updated_at,
                 greatest({{version:UInt64}}, version + 1) AS version)
             FROM (SELECT * FROM task FINAL
-                WHERE created_at = {{at:{TIME}}} AND task_id = {{id:String}}))""",
+                WHERE created_at = {{at:{TIME}}} AND task_id = {{id:String}})""",
         {
             "status": status,
             "attempt": last_attempt,

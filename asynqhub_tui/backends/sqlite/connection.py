@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,6 +55,15 @@ class Statements:
                 return cursor.rowcount
 
         return await self._run(run)
+
+    async def execute_each(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a statement once for each row of parameters; they share the time limit."""
+
+        async def run() -> None:
+            async with self._connection.executemany(sql, rows):
+                pass
+
+        await self._run(run)
 
     async def _run(self, call: Callable[[], Awaitable[T]]) -> T:
         work = asyncio.ensure_future(call())

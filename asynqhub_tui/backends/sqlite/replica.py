@@ -1,0 +1,190 @@
+"""A SQLite file that `sync` fills: a snapshot that is looked at where the source is not; see
+replication.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from asynqhub_tui.backends import Target
+from asynqhub_tui.backends.sqlite.connection import Session, Statements
+from asynqhub_tui.backends.sqlite.database import Database
+from asynqhub_tui.backends.sqlite.errors import translate
+from asynqhub_tui.backends.sqlite.location import file_of, shown
+from asynqhub_tui.backends.sqlite.rows import WORKER_COLUMNS, moment, worker_from, worker_values
+from asynqhub_tui.backends.sqlite.schema import create
+from asynqhub_tui.models import WorkerConfig
+from asynqhub_tui.replication import (
+    ATTEMPT_FIELDS,
+    TASK_FIELDS,
+    Fingerprint,
+    Group,
+    Row,
+    Table,
+    Tally,
+)
+from asynqhub_tui.repository import Refused
+
+_SLICE = 1_000
+"""Rows that one statement writes or deletes, which it does well within its time."""
+
+_COLUMNS = {Table.TASK: TASK_FIELDS, Table.ATTEMPT: ATTEMPT_FIELDS[:-3]}
+
+_CREATE = "CREATE TABLE IF NOT EXISTS sync (name TEXT PRIMARY KEY, position TEXT NOT NULL)"
+
+_COMPARED = {
+    Table.TASK: (*TASK_FIELDS[1:], "created_at"),
+    Table.ATTEMPT: (*ATTEMPT_FIELDS[1:-3], "started_at"),
+}
+"""What the checksum is made of, and the time whose day counts."""
+
+
+class SqliteCopy:
+    """One file; the docstrings stand in `replication.Copy`."""
+
+    def __init__(self, session: Session, place: str) -> None:
+        self._session = session
+        self.place = place
+
+    async def position(self) -> str | None:
+        rows = await self._session.fetch("SELECT position FROM sync")
+        return str(rows[0][0]) if rows else None
+
+    async def is_empty(self) -> bool:
+        rows = await self._session.fetch("SELECT 1 FROM worker UNION ALL SELECT 1 FROM task LIMIT 1")
+        return not rows
+
+    async def write(self, table: Table, rows: Sequence[Row], position: str) -> None:
+        columns = _COLUMNS[table]
+        changed = ", ".join(f"{name} = excluded.{name}" for name in columns[1:])
+        marks = ", ".join("?" * len(columns))
+        upsert = (
+            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+            f" ON CONFLICT (id) DO UPDATE SET {changed}"
+        )
+        async with self._session.transaction("IMMEDIATE") as statements:
+            for start in range(0, len(rows), _SLICE):
+                some = [row[: len(columns)] for row in rows[start : start + _SLICE]]
+                if table is Table.TASK:
+                    await _make_room(statements, some)
+                await statements.execute_each(upsert, some)
+            await statements.execute(
+                "INSERT INTO sync VALUES ('copy', ?)"
+                " ON CONFLICT (name) DO UPDATE SET position = excluded.position",
+                (position,),
+            )
+
+    async def workers(self) -> Sequence[WorkerConfig]:
+        rows = await self._session.fetch(f"SELECT {', '.join(WORKER_COLUMNS)} FROM worker")
+        return [worker_from(row) for row in rows]
+
+    async def write_workers(
+        self, workers: Sequence[WorkerConfig], removed: Sequence[str] = ()
+    ) -> None:
+        marks = ", ".join("?" * len(WORKER_COLUMNS))
+        changed = ", ".join(f"{name} = excluded.{name}" for name in WORKER_COLUMNS[1:])
+        now = datetime.now(UTC)
+        async with self._session.transaction("IMMEDIATE") as statements:
+            await statements.execute_each(
+                f"INSERT INTO worker ({', '.join(WORKER_COLUMNS)}) VALUES ({marks})"
+                f" ON CONFLICT (worker_name) DO UPDATE SET {changed}",
+                [worker_values(worker, now) for worker in workers],
+            )
+            await statements.execute_each(
+                "DELETE FROM worker WHERE worker_name = ?", [(name,) for name in removed]
+            )
+
+    async def tallies(self, table: Table, width: int, to: int) -> Mapping[int, Tally]:
+        found = {}
+        [(first, last)] = await self._session.fetch(
+            f"SELECT min(id), max(id) FROM {table} WHERE id <= ?", (to,)
+        )
+        # A stretch at a time: each is well within the time of a statement.
+        stretch = None if first is None else (first - 1) // width
+        while stretch is not None and stretch * width < last:
+            rows = await self._session.fetch(
+                f"SELECT count(*), coalesce(sum(id), 0), (SELECT min(id) FROM {table}"
+                f" WHERE id > ?2) FROM {table} WHERE id > ?1 AND id <= ?2",
+                (stretch * width, min((stretch + 1) * width, to)),
+            )
+            count, total, following = rows[0]
+            if count:
+                found[stretch] = Tally(count, total)
+            stretch = None if following is None else (following - 1) // width
+        return found
+
+    async def ids(self, table: Table, after: int, to: int) -> Sequence[int]:
+        rows = await self._session.fetch(
+            f"SELECT id FROM {table} WHERE id > ? AND id <= ? ORDER BY id", (after, to)
+        )
+        return [row[0] for row in rows]
+
+    async def remove(self, table: Table, ids: Sequence[int]) -> None:
+        async with self._session.transaction("IMMEDIATE") as statements:
+            await statements.execute_each(
+                f"DELETE FROM {table} WHERE id = ?", [(id,) for id in ids]
+            )
+
+    async def groups(self, table: Table, after: int, to: int) -> Mapping[Group, Tally]:
+        found: dict[Group, Tally] = {}
+        for one in (await self.fingerprints(table, after, to)).values():
+            rows, total = found.get(one.group, Tally(0, 0))
+            found[one.group] = Tally(rows + 1, total + one.checksum)
+        return found
+
+    async def fingerprints(self, table: Table, after: int, to: int) -> Mapping[int, Fingerprint]:
+        columns = _COMPARED[table]
+        updated = "updated_at" if table is Table.TASK else "0"
+        rows = await self._session.fetch(
+            f"SELECT id, status, {updated}, {', '.join(columns)} FROM {table}"
+            " WHERE id > ? AND id <= ?",
+            (after, to),
+        )
+        return {
+            id: Fingerprint(Group(f"{moment(at):%Y-%m-%d}", status), _checksum(values), updated_at)
+            for id, status, updated_at, *values, at in rows
+        }
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
+async def open_copy(target: Target) -> SqliteCopy:
+    """Open the file that the DSN names, to fill it; one that is not there is made.
+
+    Raises as `open_hub`.
+    """
+    path = file_of(target.dsn.get_secret_value()) if target.dsn is not None else None
+    if path is None:
+        raise Refused("No file is given for the copy.", hint="Give its path.")
+    place = shown(path)
+    try:
+        await asyncio.to_thread(create, path)
+    except (sqlite3.Error, OSError) as error:
+        raise translate(error, place) from error
+    await (await Database.open(path, read_only=True)).close()  # checks the tables
+    session = await Session.open(path, place, mode="rw", query_only=False)
+    try:
+        # Rows come in the order of their ids, and a task may come again under another one.
+        await session.execute("PRAGMA foreign_keys = OFF")
+        await session.execute(_CREATE)
+    except BaseException:
+        await session.close()
+        raise
+    return SqliteCopy(session, place)
+
+
+async def _make_room(statements: Statements, rows: Sequence[Row]) -> None:
+    """Delete tasks that bear an id of these under another number: they were made anew."""
+    await statements.execute_each(
+        "DELETE FROM task WHERE task_id = ?2 AND id <> ?1", [row[:2] for row in rows]
+    )
+
+
+def _checksum(values: Sequence[object]) -> int:
+    text = "|".join("" if value is None else str(value) for value in values)
+    return int(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:8], 16)

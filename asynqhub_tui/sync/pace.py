@@ -1,0 +1,49 @@
+"""How much of the source's time the copy takes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+LONGEST_REST = 30.0
+"""Seconds that a single read is paid for with at most."""
+
+
+class Pace:
+    """Rests after each read, so that reads take at most `share` of the time.
+
+    What goes by while rows are written counts as rest. `share` is above 0 and up to 1.
+    """
+
+    def __init__(
+        self,
+        share: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._share = share
+        self._clock = clock
+        self._sleep = sleep
+        self._free_at = clock()
+
+    async def read(self, answer: Awaitable[T]) -> T:
+        """Wait until the last read is paid for, then await `answer`."""
+        await self.rest()
+        began = self._clock()
+        try:
+            return await answer
+        finally:
+            now = self._clock()
+            owed = (now - began) * (1 / self._share - 1)
+            self._free_at = now + min(owed, LONGEST_REST)
+
+    async def rest(self) -> None:
+        """Wait until the last read is paid for."""
+        left = self._free_at - self._clock()
+        if left > 0:
+            await self._sleep(left)

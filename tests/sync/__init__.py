@@ -1,0 +1,1 @@
+"""Copies of a real PostgreSQL, on every store that sync can fill."""
