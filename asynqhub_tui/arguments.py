@@ -100,6 +100,19 @@ are created where they are missing; what is there is never changed, and what
 differs in it is named, with exit code 5.
 """
 
+_SYNC_EPILOG = """\
+The first run copies everything, later ones what has changed since; one that was
+stopped or killed goes on where it was. Nothing is locked or written at the
+source. What is deleted there goes from the copy too. A SQLite file and a
+chdb:/// folder are made where they are missing; a server's tables are made by
+schema --apply.
+
+--verify brings the copy up to date, then compares counts and checksums by day
+and status and names what differs, with exit code 4. With --json: for task and
+task_attempt an array of day, status, source, copy (rows), differing (rows) and
+task_ids of some of them.
+"""
+
 _WORKER_EPILOG = """\
 With --json: the worker's configuration, stats (its figures over the window,
 and per queue) and time_series (attempts by the hour of their start, in UTC).
@@ -200,7 +213,29 @@ def parser() -> argparse.ArgumentParser:
     schema.add_argument(
         "--cluster", metavar="NAME", help="replicated and distributed, on a cluster"
     )
-    for one in (tasks, task, workers, worker, delete, back, retry, replay, journal):
+    sync = _command(commands, "sync", "copy the hub's database to another store", _SYNC_EPILOG)
+    sync.add_argument(
+        "--from", dest="source", metavar="DSN", help="PostgreSQL; POSTGRES_DSN unless given"
+    )
+    sync.add_argument(
+        "--to",
+        dest="copy",
+        metavar="DSN",
+        help="clickhouse://, chdb:/// or a .db file; CLICKHOUSE_DSN unless given",
+    )
+    kinds = sync.add_mutually_exclusive_group()
+    kinds.add_argument(
+        "--follow", action="store_true", help="go on, a round every --interval seconds"
+    )
+    kinds.add_argument("--verify", action="store_true", help="compare the copy with its source")
+    sync.add_argument(
+        "--budget",
+        type=_percent,
+        default=50,
+        metavar="PERCENT",
+        help="share of the time that reading the source may take, 1 to 100; 50 unless given",
+    )
+    for one in (tasks, task, workers, worker, delete, back, retry, replay, journal, sync):
         one.add_argument("--json", action="store_true", help="write JSON")
     return top
 
@@ -251,6 +286,10 @@ def _positive(text: str, most: int | None = None) -> int:
         span = "a number above 0" if most is None else f"a number from 1 to {most}"
         raise argparse.ArgumentTypeError(f"{text} is not {span}")
     return int(text)
+
+
+def _percent(text: str) -> int:
+    return _positive(text.removesuffix("%"), 100)
 
 
 def _rate(text: str) -> float:

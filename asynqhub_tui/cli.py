@@ -6,7 +6,7 @@
 | 1 | there is no such task, worker, action or batch |
 | 2 | the command line or the configuration cannot be used; retry is off |
 | 3 | the store or the queue cannot be reached, did not answer in time, or stopped a batch |
-| 4 | the store or the queue refused, the user did not confirm, or a task could not be retried |
+| 4 | refused, not confirmed, a task that could not be retried, or a copy that differs |
 | 5 | the tables are not Asynq-Hub's |
 | 70 | a fault of this program |
 | 74 | standard output cannot be written |
@@ -83,6 +83,8 @@ def _run(args: argparse.Namespace) -> int:
     from asynqhub_tui import settings as sources
 
     options = {name: getattr(args, name) for name in arguments.SETTINGS if hasattr(args, name)}
+    if args.command == "sync":
+        return _sync(args, options)
     settings = sources.load(options, os.environ, Path.cwd())
     for warning in settings.warnings:
         _say(warning)
@@ -131,6 +133,33 @@ def _schema(args: argparse.Namespace, settings: Settings) -> int:
     except HubError as error:
         _tell_source(error, settings)
         raise
+
+
+def _sync(args: argparse.Namespace, options: dict[str, str | bool]) -> int:
+    from asynqhub_tui import settings as sources
+    from asynqhub_tui.headless import UsageError, sync
+
+    for name in ("backend", "dsn", "redis"):
+        if name in options:
+            raise UsageError(f"sync takes no --{name}, but --from and --to.")
+
+    def load(dsn: str | None, backend: str) -> Settings:
+        said = {"dsn": dsn} if dsn is not None else {"backend": backend}
+        return sources.load({**options, **said}, os.environ, Path.cwd())
+
+    source = load(args.source, "postgres")
+    for warning in source.warnings:
+        _say(warning)
+    request = sync.request_of(
+        source,
+        load(args.copy, "clickhouse"),
+        share=args.budget / 100,
+        follow=args.follow,
+        verify=args.verify,
+        json=args.json,
+    )
+    _prepare_stdout(json=args.json)
+    return asyncio.run(sync.run(request))
 
 
 async def _answer(args: argparse.Namespace, settings: Settings, request: Request | None) -> int:

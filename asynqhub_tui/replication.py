@@ -146,7 +146,8 @@ class Position(BaseModel):
     """What a copy keeps of its source.
 
     `done` is where the source stood when the last round that is complete began: all that it had
-    then is here. `open` are the transactions that were under way then.
+    then is here. `open` are the transactions that were under way then. `swept_at` and
+    `swept_deleted` are `at` and `deleted` of the moment of the last sweep.
     """
 
     place: str
@@ -154,6 +155,7 @@ class Position(BaseModel):
     done: Moment | None = None
     open: dict[str, Span] = {}
     swept_at: int = 0
+    swept_deleted: int | None = None
     round: Round | None = None
 
 

@@ -33,10 +33,13 @@ async def typed(prompt: str) -> str:
 
 
 @contextmanager
-def stopping(tell: Callable[[str], None]) -> Iterator[Stop]:
+def stopping(
+    tell: Callable[[str], None],
+    words: str = "Stopping behind the tasks that are under way; once more ends at once.",
+) -> Iterator[Stop]:
     """Let the first ctrl+c or SIGTERM end the work where it is safe to, and the second at once.
 
-    `tell` shows the user what the first one does.
+    `tell` shows the user what the first one does, in `words`.
     """
     stop = Stop()
     loop = asyncio.get_running_loop()
@@ -46,7 +49,7 @@ def stopping(tell: Callable[[str], None]) -> Iterator[Stop]:
         stop.exit_code = 128 + number
         stop.set()
         restore()
-        tell("Stopping behind the tasks that are under way; once more ends at once.")
+        tell(words)
 
     def restore() -> None:
         for one, handler in before.items():

@@ -12,7 +12,10 @@ before our first moment is followed by a sweep.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import Literal
 
 from pydantic import ValidationError
@@ -43,23 +46,41 @@ writes, whose clock may be late.
 """
 
 ID_OVERLAP = 1_000
-"""Ids of attempts by which it goes back, for those who take a number and write it a little later."""
+"""Ids of attempts by which it goes back: a number is taken a little before its row is written."""
 
 SWEEP_EVERY = 3_600_000_000
 """Microseconds between two sweeps of a copy that follows its source, whatever else is known."""
+
+SWEEP_REST = 30.0
+"""Seconds at least between two sweeps because of rows that were deleted."""
+
+SWEEP_SHARE = 20
+"""How many times as long as it took the next of these has to wait."""
 
 
 class Copying:
     """Fills one copy from one source."""
 
-    def __init__(self, source: Source, copy: Copy, pace: Pace, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        source: Source,
+        copy: Copy,
+        pace: Pace,
+        watcher: Watcher,
+        *,
+        sweep_rest: float = SWEEP_REST,
+    ) -> None:
         self._source = source
         self._copy = copy
         self._pace = pace
         self._watcher = watcher
+        self._sweep_rest = sweep_rest
+        self._sweep_from = 0.0
         self._position = Position(place=source.place, identity=source.identity)
-        self._tasks_seen: dict[int, int] = {}
-        self._attempts_seen: set[int] = set()
+        # What is there already of the stretch that the next round reads again: the ids of rows,
+        # and what tells whether they have changed.
+        self._seen: dict[Table, dict[int, int]] = {table: {} for table in Table}
+        self._read_again: dict[Table, int] = {}
 
     @property
     def position(self) -> Position:
@@ -91,139 +112,170 @@ class Copying:
 
         With `sweeps` every row is looked for, else only where something may have been deleted.
         """
-        begun = self._position.round
-        round = begun if begun is not None else await self._begin(sweeps=sweeps)
+        turn = self._position.round or await self._begin()
+        turn = turn.model_copy(update={"sweeps": turn.sweeps or sweeps})
+        self._forget(turn)
         gone = await self._copy_workers()
-        if round.stage == "tasks":
-            await self._copy_tasks(round)
-            round = await self._reach(round, stage="attempts")
-        if round.stage == "attempts":
-            await self._copy_attempts(round)
-            round = await self._reach(round, stage="sweep")
-        if round.sweeps or gone:
-            await self._sweep(round)
+        if turn.stage == "tasks":
+            await self._copy_tasks(turn)
+            turn = await self._reach(turn, stage="attempts")
+        if turn.stage == "attempts":
+            await self._copy_attempts(turn)
+            turn = await self._reach(turn, stage="sweep")
+        if turn.sweeps or gone:
+            await self._sweep(turn)
         if gone:
             await self._copy.write_workers([], gone)
-        await self._finish(round)
+        await self._finish(turn)
 
-    async def _begin(self, *, sweeps: bool) -> Round:
+    async def _begin(self) -> Round:
+        moment = await self._pace.read(self._source.moment)
+        done = self._position.done
+        turn = await self._whole(moment) if done is None else self._delta(moment, done)
+        self._position = self._position.model_copy(update={"round": turn})
+        if turn.full:
+            # Before any row is written: what is in the store is ours from here on.
+            await self._save(self._position)
+        return turn
+
+    async def _whole(self, moment: Moment) -> Round:
+        task = await self._pace.read(self._source.first_id, Table.TASK)
+        attempt = await self._pace.read(self._source.first_id, Table.ATTEMPT)
+        return Round(
+            moment=moment,
+            full=True,
+            sweeps=True,
+            tasks=Place(0, (task or 1) - 1),
+            attempts=(attempt or 1) - 1,
+        )
+
+    def _delta(self, moment: Moment, done: Moment) -> Round:
         position = self._position
-        moment = await self._pace.read(self._source.moment())
-        done = position.done
-        if done is None:
-            first = await self._pace.read(self._source.first_id(Table.TASK))
-            attempts = await self._pace.read(self._source.first_id(Table.ATTEMPT))
-            begun = Round(
-                moment=moment,
-                full=True,
-                sweeps=True,
-                tasks=Place(0, (first or 1) - 1),
-                attempts=(attempts or 1) - 1,
-            )
-        else:
-            ended = [span for name, span in position.open.items() if name not in moment.running]
-            at = min([done.at, *(span.at for span in ended)]) - OVERLAP
-            numbers = [span.attempt for span in ended if span.attempt is not None]
-            begun = Round(
-                moment=moment,
-                full=False,
-                sweeps=sweeps
-                or any(span.attempt is None for span in ended)
-                or moment.deleted != done.deleted
-                or moment.at - position.swept_at > SWEEP_EVERY,
-                tasks=Place(at, 0),
-                attempts=max(min([done.attempt, *numbers]) - ID_OVERLAP, 0),
-            )
-        self._forget(begun)
-        self._position = position.model_copy(update={"round": begun})
-        return begun
+        ended = [span for name, span in position.open.items() if name not in moment.running]
+        at = min([done.at, *(span.at for span in ended)]) - OVERLAP
+        numbers = [span.attempt for span in ended if span.attempt is not None]
+        deleted = moment.deleted != position.swept_deleted
+        return Round(
+            moment=moment,
+            full=False,
+            sweeps=any(span.attempt is None for span in ended)
+            or (deleted and time.monotonic() >= self._sweep_from)
+            or moment.at - position.swept_at > SWEEP_EVERY,
+            tasks=Place(at, 0),
+            attempts=max(min([done.attempt, *numbers]) - ID_OVERLAP, 0),
+        )
 
     async def _copy_workers(self) -> list[str]:
         """Write the workers that differ, and return the names of those that are gone."""
-        wanted = {one.worker_name: one for one in await self._pace.read(self._source.workers())}
+        wanted = {one.worker_name: one for one in await self._pace.read(self._source.workers)}
         there = {one.worker_name: one for one in await self._copy.workers()}
         changed = [one for name, one in wanted.items() if there.get(name) != one]
         if changed:
             await self._copy.write_workers(changed)
         return sorted(there.keys() - wanted.keys())
 
-    async def _copy_tasks(self, round: Round) -> None:
-        at, to = round.tasks, round.moment.task
-        if round.full:
-            self._watcher.stage("tasks", to, at.id)
-        while True:
-            if round.full:
-                reading = self._source.rows_by_id(Table.TASK, at.id, to, BATCH)
-            else:
-                reading = self._source.changed_tasks(at, BATCH)
-            rows = await self._pace.read(reading)
-            if not rows:
-                return
-            last = rows[-1]
-            at = Place(0 if round.full else last[TASK_UPDATED], last[0])
-            new = [row for row in rows if self._tasks_seen.get(row[0]) != row[TASK_UPDATED]]
-            if new:
-                await self._write(Table.TASK, new, round.model_copy(update={"tasks": at}))
-            if not round.full:
-                self._tasks_seen.update((row[0], row[TASK_UPDATED]) for row in rows)
-            self._watcher.advanced(at.id if round.full else 0, len(new))
-            if not round.full and at.at > round.moment.at:
-                return
+    async def _copy_tasks(self, turn: Round) -> None:
+        if turn.full:
+            await self._copy_by_id(Table.TASK, turn, turn.tasks.id, turn.moment.task)
+            return
+        async with aclosing(self._read_ahead(self._changed, turn.tasks)) as batches:
+            async for rows in batches:
+                at = _place(rows)
+                written = await self._write_new(Table.TASK, rows, turn, tasks=at)
+                self._watcher.advanced(0, written)
+                if at.at > turn.moment.at:
+                    return
 
-    async def _copy_attempts(self, round: Round) -> None:
-        at, to = round.attempts, round.moment.attempt
-        if round.full:
-            self._watcher.stage("attempts", to, at)
-        while True:
-            rows = await self._pace.read(self._source.rows_by_id(Table.ATTEMPT, at, to, BATCH))
-            if not rows:
-                return
-            at = rows[-1][0]
-            new = [row for row in rows if row[0] not in self._attempts_seen]
-            if new:
-                await self._write(Table.ATTEMPT, new, round.model_copy(update={"attempts": at}))
-            if not round.full:
-                self._attempts_seen.update(row[0] for row in rows)
-            self._watcher.advanced(at, len(new))
+    async def _copy_attempts(self, turn: Round) -> None:
+        await self._copy_by_id(Table.ATTEMPT, turn, turn.attempts, turn.moment.attempt)
 
-    async def _sweep(self, round: Round) -> None:
+    async def _copy_by_id(self, table: Table, turn: Round, after: int, to: int) -> None:
+        if turn.full:
+            self._watcher.stage(f"copying {table}", to, after)
+
+        def read(place: Place) -> Awaitable[Sequence[Row]]:
+            return self._source.rows_by_id(table, place.id, to, BATCH)
+
+        async with aclosing(self._read_ahead(read, Place(0, after))) as batches:
+            async for rows in batches:
+                last = rows[-1][0]
+                if table is Table.TASK:
+                    written = await self._write_new(table, rows, turn, tasks=Place(0, last))
+                else:
+                    written = await self._write_new(table, rows, turn, attempts=last)
+                self._watcher.advanced(last, written)
+
+    async def _write_new(
+        self, table: Table, rows: Sequence[Row], turn: Round, **reached: Place | int
+    ) -> int:
+        """Write what is not there yet, as far as we know, and return how many rows that were."""
+        seen = self._seen[table]
+        # An attempt's row never changes.
+        stamp = TASK_UPDATED if table is Table.TASK else 0
+        new = [row for row in rows if seen.get(row[0]) != row[stamp]]
+        if new:
+            await self._write(table, new, turn.model_copy(update=reached))
+        seen.update((row[0], row[stamp]) for row in rows if row[stamp] > self._read_again[table])
+        return len(new)
+
+    def _changed(self, place: Place) -> Awaitable[Sequence[Row]]:
+        return self._source.changed_tasks(place, BATCH)
+
+    async def _read_ahead(
+        self, read: Callable[[Place], Awaitable[Sequence[Row]]], place: Place
+    ) -> AsyncGenerator[Sequence[Row], None]:
+        """Yield batch after batch; the next one is read while one is being written."""
+        reading = asyncio.ensure_future(self._pace.read(read, place))
+        try:
+            while rows := await reading:
+                reading = asyncio.ensure_future(self._pace.read(read, _place(rows)))
+                yield rows
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})
+
+    async def _sweep(self, turn: Round) -> None:
         async def write(table: Table, rows: Sequence[Row]) -> None:
-            await self._write(table, rows, round)
+            await self._write(table, rows, turn)
 
-        moment = round.moment
+        began, moment = time.monotonic(), turn.moment
         # The attempts of a deleted task first: the source deletes in this order, too.
         for table, to in ((Table.ATTEMPT, moment.attempt), (Table.TASK, moment.task)):
             await sweep(self._source, self._copy, self._pace, self._watcher, table, to, write)
+        now = time.monotonic()
+        self._sweep_from = now + max(self._sweep_rest, (now - began) * SWEEP_SHARE)
 
-    async def _finish(self, round: Round) -> None:
+    async def _finish(self, turn: Round) -> None:
         position = self._position
-        moment, done = round.moment, position.done
-        open = {}
+        moment, done = turn.moment, position.done
+        running = {}
         for name, since in moment.running.items():
             known = position.open.get(name)
             if known is None:
                 start = moment.at if done is None else done.at
                 at = start if since is None else min(start, since)
                 known = Span(at, None if done is None else done.attempt)
-            open[name] = known
+            running[name] = known
         await self._save(
             position.model_copy(
                 update={
                     "done": moment,
-                    "open": open,
-                    "swept_at": moment.at if round.sweeps else position.swept_at,
+                    "open": running,
+                    "swept_at": moment.at if turn.sweeps else position.swept_at,
+                    "swept_deleted": moment.deleted if turn.sweeps else position.swept_deleted,
                     "round": None,
                 }
             )
         )
 
-    async def _reach(self, round: Round, stage: Literal["attempts", "sweep"]) -> Round:
-        reached = round.model_copy(update={"stage": stage})
-        await self._save(self._position.model_copy(update={"round": reached}))
+    async def _reach(self, turn: Round, stage: Literal["attempts", "sweep"]) -> Round:
+        reached = turn.model_copy(update={"stage": stage})
+        if turn.full:
+            await self._save(self._position.model_copy(update={"round": reached}))
         return reached
 
-    async def _write(self, table: Table, rows: Sequence[Row], round: Round) -> None:
-        position = self._position.model_copy(update={"round": round})
+    async def _write(self, table: Table, rows: Sequence[Row], turn: Round) -> None:
+        position = self._position.model_copy(update={"round": turn})
         await self._copy.write(table, rows, position.model_dump_json())
         self._position = position
 
@@ -231,12 +283,20 @@ class Copying:
         await self._copy.write(Table.TASK, [], position.model_dump_json())
         self._position = position
 
-    def _forget(self, round: Round) -> None:
-        """Let go of what lies before the stretch that is read again."""
-        if not round.full:
-            seen = self._tasks_seen.items()
-            self._tasks_seen = {id: at for id, at in seen if at >= round.tasks.at}
-            self._attempts_seen = {id for id in self._attempts_seen if id > round.attempts}
+    def _forget(self, turn: Round) -> None:
+        """Let go of rows that the next round does not read again."""
+        self._read_again = {
+            Table.TASK: turn.moment.at - OVERLAP,
+            Table.ATTEMPT: turn.moment.attempt - ID_OVERLAP,
+        }
+        for table, least in self._read_again.items():
+            seen = self._seen[table].items()
+            self._seen[table] = {id: stamp for id, stamp in seen if stamp > least}
+
+
+def _place(rows: Sequence[Row]) -> Place:
+    """Return where a batch of tasks ends; of other rows only the id has a meaning."""
+    return Place(rows[-1][TASK_UPDATED], rows[-1][0])
 
 
 def read_position(text: str, place: str) -> Position:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 LONGEST_REST = 30.0
@@ -31,12 +32,12 @@ class Pace:
         self._sleep = sleep
         self._free_at = clock()
 
-    async def read(self, answer: Awaitable[T]) -> T:
-        """Wait until the last read is paid for, then await `answer`."""
+    async def read(self, call: Callable[P, Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
+        """Wait until the last read is paid for, then return what `call` does."""
         await self.rest()
         began = self._clock()
         try:
-            return await answer
+            return await call(*args, **named)
         finally:
             now = self._clock()
             owed = (now - began) * (1 / self._share - 1)

@@ -35,13 +35,13 @@ async def sweep(
     `write` takes what was missing.
     """
     ours = await copy.tallies(table, WIDTH, to)
-    first = await pace.read(source.first_id(table))
+    first = await pace.read(source.first_id, table)
     lowest = min([(first - 1) // WIDTH] if first is not None else [], default=to // WIDTH + 1)
     watcher.stage(f"looking through {table}", to, min([lowest, *ours]) * WIDTH)
     stretches = sorted({*ours, *range(lowest, -(-to // WIDTH))})
     for stretch in stretches:
         after, end = stretch * WIDTH, min((stretch + 1) * WIDTH, to)
-        theirs = await pace.read(source.tally(table, after, end)) if stretch >= lowest else _NONE
+        theirs = await pace.read(source.tally, table, after, end) if stretch >= lowest else _NONE
         changed = 0
         if theirs != ours.get(stretch, _NONE):
             changed = await _mend(source, copy, pace, table, (after, end), write)
@@ -56,14 +56,14 @@ async def _mend(
     stretch: tuple[int, int],
     write: Callable[[Table, Sequence[Row]], Awaitable[None]],
 ) -> int:
-    theirs = set(await pace.read(source.ids(table, *stretch)))
+    theirs = set(await pace.read(source.ids, table, *stretch))
     ours = set(await copy.ids(table, *stretch))
     for some in _slices(sorted(ours - theirs)):
         await copy.remove(table, some)
     missing = 0
     for some in _slices(sorted(theirs - ours)):
         left: Sequence[int] = some
-        while left and (rows := await pace.read(source.rows_of(table, left))):
+        while left and (rows := await pace.read(source.rows_of, table, left)):
             await write(table, rows)
             missing += len(rows)
             left = [id for id in left if id > rows[-1][0]]

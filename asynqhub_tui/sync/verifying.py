@@ -56,7 +56,7 @@ async def compare(
     found = {}
     for table in Table:
         to = moment.task if table is Table.TASK else moment.attempt
-        first = await pace.read(source.first_id(table))
+        first = await pace.read(source.first_id, table)
         ours = await copy.tallies(table, WIDTH, to)
         lowest = min([*ours, *([] if first is None else [(first - 1) // WIDTH])], default=0)
         watcher.stage(f"comparing {table}", to, lowest * WIDTH)
@@ -85,7 +85,7 @@ class _Stretch:
         self, comparison: Comparison, catch_up: Callable[[], Awaitable[Moment]]
     ) -> None:
         """Count its rows, and look closer where the checksums differ."""
-        theirs = await self._pace.read(self._source.groups(self._table, *self._span))
+        theirs = await self._pace.read(self._source.groups, self._table, *self._span)
         ours = await self._copy.groups(self._table, *self._span)
         if theirs == ours:
             comparison.source.update({group: tally.rows for group, tally in theirs.items()})
@@ -94,7 +94,7 @@ class _Stretch:
         for look in range(LOOKS):
             if look:
                 await catch_up()
-            there = dict(await self._pace.read(self._fingerprints_of(self._source)))
+            there = dict(await self._pace.read(self._fingerprints_of, self._source))
             here = await self._fingerprints_of(self._copy)
             differing = {id for id in there.keys() | here.keys() if there.get(id) != here.get(id)}
             for id in await self._repeated(differing & (there.keys() - here.keys())):
@@ -118,9 +118,7 @@ class _Stretch:
         last: dict[tuple[object, ...], int] = {}
         keys: dict[int, tuple[object, ...]] = {}
         after, to = self._span
-        while rows := await self._pace.read(
-            self._source.rows_by_id(self._table, after, to, BATCH)
-        ):
+        while rows := await self._pace.read(self._source.rows_by_id, self._table, after, to, BATCH):
             for row in rows:
                 key = tuple(row[at] for at in _KEY)
                 last[key] = row[0]

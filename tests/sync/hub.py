@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import SecretStr
+
 from asynqhub_tui.replication import Copy, Source, Table
 from tests.e2e.hub import Hub
 
@@ -13,6 +15,11 @@ class SourceHub(Hub):
         super().__init__(dsn)
         for worker in ("images", "mailer"):
             self.register(worker, ago=5)
+
+    @property
+    def secret(self) -> SecretStr:
+        """The DSN, as a Target has it."""
+        return SecretStr(self.dsn)
 
     def fill(self, tasks: int, *, name: str = "task", days: float = 3) -> None:
         """Write tasks over some days, in all statuses, each with two rows of an attempt."""

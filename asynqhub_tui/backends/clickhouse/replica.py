@@ -1,12 +1,12 @@
 """A ClickHouse that `sync` fills; see replication.
 
-The version of a task is its last update, that of an attempt its id: what is written twice, or late,
-counts once, and as it was last.
+What is written last counts: versions of tasks go up with every write, and do not go by `updated_at`,
+which may be a time of another clock every time. The version of an attempt, which never changes, is
+its id.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +26,6 @@ from asynqhub_tui.models import WorkerConfig
 from asynqhub_tui.replication import (
     ATTEMPT_FIELDS,
     TASK_FIELDS,
-    TASK_UPDATED,
     Fingerprint,
     Group,
     Row,
@@ -52,9 +51,13 @@ class ClickHouseCopy:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._version = 0
         self.place = database.place
 
     async def position(self) -> str | None:
+        rows = await self._database.fetch("SELECT max(version) FROM sync")
+        # A clock that was put back must not let what is written now count less.
+        self._version = max(self._version, rows[0][0])
         return await read_position(self._database)
 
     async def is_empty(self) -> bool:
@@ -65,6 +68,7 @@ class ClickHouseCopy:
         return not rows
 
     async def write(self, table: Table, rows: Sequence[Row], position: str) -> None:
+        self._version = max(next_version(), self._version + 1)
         if rows:
             columns = [_ID[table], *_FIELDS[table][1:]]
             texts = [at for at, name in enumerate(_FIELDS[table]) if name not in _OPTIONAL]
@@ -72,9 +76,9 @@ class ClickHouseCopy:
             if table is Table.TASK:
                 columns.append("version")
                 for row in values:
-                    row.append(max(row[TASK_UPDATED], 0))
+                    row.append(self._version)
             await self._database.insert(table, columns, values)
-        at = (_NAME, position, next_version())
+        at = (_NAME, position, self._version)
         await self._database.insert("sync", ("name", "position", "version"), [at])
 
     async def workers(self) -> Sequence[WorkerConfig]:

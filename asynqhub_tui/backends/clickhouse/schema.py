@@ -5,7 +5,7 @@ stands for NULL.
 
 Every table keeps versions of its rows, of which the highest counts (ReplacingMergeTree, read with
 FINAL), so that a write never changes a row in place, and one that is repeated changes nothing. A
-version is microseconds since 1970: of the update, or of a synced attempt its id. A deleted row is a
+version is microseconds since 1970: of the write, or of a synced attempt its id. A deleted row is a
 version that says so. `source_id` is the id of a synced task, 0 of any other.
 
 `task` is ordered by its creation, which never changes, so that a page of the list is a few

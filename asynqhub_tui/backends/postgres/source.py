@@ -177,7 +177,10 @@ _FROM = {
 
 _FIELDS = {Table.TASK: TASK_FIELDS, Table.ATTEMPT: ATTEMPT_FIELDS}
 
-_HEAVY = {Table.TASK: "pg_column_size(r.payload)", Table.ATTEMPT: "coalesce(pg_column_size(r.error), 0)"}
+_HEAVY = {
+    Table.TASK: "pg_column_size(r.payload)",
+    Table.ATTEMPT: "coalesce(pg_column_size(r.error), 0)",
+}
 """What makes a row large, by its size as it is stored: that is known without reading it."""
 
 # The rows before a row, added up: a batch has one at least.

@@ -55,7 +55,9 @@ class SqliteCopy:
         return str(rows[0][0]) if rows else None
 
     async def is_empty(self) -> bool:
-        rows = await self._session.fetch("SELECT 1 FROM worker UNION ALL SELECT 1 FROM task LIMIT 1")
+        rows = await self._session.fetch(
+            "SELECT 1 FROM worker UNION ALL SELECT 1 FROM task LIMIT 1"
+        )
         return not rows
 
     async def write(self, table: Table, rows: Sequence[Row], position: str) -> None:
