@@ -15,22 +15,9 @@ from asynqhub_tui.sync.pace import Pace
 from tests.clickhouse import ClickHouseServer
 from tests.servers import PostgresServer
 from tests.sync.hub import SourceHub
+from tests.sync.quiet import Quiet
 
 KINDS = ("sqlite", "chdb", "clickhouse")
-
-
-class Quiet:
-    """Counts what is written, for nobody to see."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.stages: list[str] = []
-
-    def stage(self, name: str, total: int, done: int) -> None:
-        self.stages.append(name)
-
-    def advanced(self, done: int, rows: int) -> None:
-        self.rows += rows
 
 
 @pytest.fixture

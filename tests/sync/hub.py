@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from pydantic import SecretStr
 
 from asynqhub_tui.replication import Copy, Source, Table
@@ -51,22 +53,47 @@ class SourceHub(Hub):
             name,
         )
 
-    async def differences(self, source: Source, copy: Copy) -> list[object]:
-        """Compare every row, and every worker; return what is not the same."""
-        found: list[object] = []
-        for table in Table:
-            there = await source.fingerprints(table, 0, 2**62)
-            here = await copy.fingerprints(table, 0, 2**62)
-            found += [
-                (table.value, id, there.get(id), here.get(id))
-                for id in sorted(there.keys() | here.keys())
-                if there.get(id) != here.get(id)
-            ]
-        theirs = {one.worker_name: one for one in await source.workers()}
-        ours = {one.worker_name: one for one in await copy.workers()}
+    def change(self, chance: random.Random, name: str) -> None:
+        """Let some things happen as they do: tasks come, are tried, fail, and are purged."""
+        self.fill(chance.randint(1, 20), name=name, days=0.001)
+        step = chance.randint(2, 9)
+        self.sql(
+            "UPDATE task SET status = (ARRAY['success', 'fail', 'dead'])[id %% 3 + 1],"
+            " last_attempt = last_attempt + 1, updated_at = now() WHERE id %% %s = 0",
+            step,
+        )
+        self.sql(
+            "INSERT INTO task_attempt (task_id, attempt, status, started_at)"
+            " SELECT task_id, last_attempt, 'running', now() FROM task WHERE id %% %s = 0",
+            step,
+        )
+        if chance.random() < 0.5:
+            gone = (chance.randint(5, 30), chance.randint(0, 4))
+            self.sql(
+                "DELETE FROM task_attempt WHERE task_id IN"
+                " (SELECT task_id FROM task WHERE id %% %s = %s)",
+                *gone,
+            )
+            self.sql("DELETE FROM task WHERE id %% %s = %s", *gone)
+        self.beat(chance.choice(["images", "mailer"]))
+
+
+async def differences(source: Source, copy: Copy) -> list[object]:
+    """Compare every row, and every worker; return what is not the same."""
+    found: list[object] = []
+    for table in Table:
+        there = await source.fingerprints(table, 0, 2**62)
+        here = await copy.fingerprints(table, 0, 2**62)
         found += [
-            (theirs.get(name), ours.get(name))
-            for name in sorted(theirs.keys() | ours.keys())
-            if theirs.get(name) != ours.get(name)
+            (table.value, id, there.get(id), here.get(id))
+            for id in sorted(there.keys() | here.keys())
+            if there.get(id) != here.get(id)
         ]
-        return found
+    theirs = {one.worker_name: one for one in await source.workers()}
+    ours = {one.worker_name: one for one in await copy.workers()}
+    found += [
+        (theirs.get(name), ours.get(name))
+        for name in sorted(theirs.keys() | ours.keys())
+        if theirs.get(name) != ours.get(name)
+    ]
+    return found

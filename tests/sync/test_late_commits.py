@@ -12,8 +12,8 @@ from asynqhub_tui.replication import Copy, Source, Table
 from asynqhub_tui.sync import copying as copying_module
 from asynqhub_tui.sync.copying import Copying
 from asynqhub_tui.sync.pace import Pace
-from tests.sync.conftest import Quiet
-from tests.sync.hub import SourceHub
+from tests.sync.hub import SourceHub, differences
+from tests.sync.quiet import Quiet
 
 NEW_TASK = """INSERT INTO task (task_id, worker_name, queue, payload, status)
     VALUES (%s, 'images', 'images:main:default', '{}', 'pending')"""
@@ -51,14 +51,14 @@ async def test_of_rows_that_came_between_two_rounds(
     await late.execute("UPDATE task SET status = 'dead', updated_at = now() WHERE id = 3")
     await _later_ones(origin, "after")
     await copying.round()
-    assert len(await origin.differences(source, copy)) == 0
+    assert len(await differences(source, copy)) == 0
     await _later_ones(origin, "once more")
     await copying.round()
     await late.commit()
-    assert len(await origin.differences(source, copy)) == 3
+    assert len(await differences(source, copy)) == 3
     stages = len(watcher.stages)
     await copying.round()
-    assert await origin.differences(source, copy) == []
+    assert await differences(source, copy) == []
     assert watcher.stages[stages:] == []  # no sweep was needed for it
 
 
@@ -75,7 +75,7 @@ async def test_of_a_transaction_that_writes_long_after_its_beginning(
     await late.execute("UPDATE task SET status = 'dead', updated_at = now() WHERE id = 3")
     await late.commit()
     await copying.round()
-    assert await origin.differences(source, copy) == []
+    assert await differences(source, copy) == []
 
 
 async def test_of_a_transaction_from_before_the_first_round(
@@ -90,7 +90,7 @@ async def test_of_a_transaction_from_before_the_first_round(
     await copying.round()
     await late.commit()
     await copying.round()
-    assert await origin.differences(source, copy) == []
+    assert await differences(source, copy) == []
 
 
 async def test_across_a_restart(
@@ -110,7 +110,7 @@ async def test_across_a_restart(
     again = Copying(source, copy, Pace(1.0), watcher)
     await again.open()
     await again.round()
-    assert await origin.differences(source, copy) == []
+    assert await differences(source, copy) == []
     assert len(await copy.fingerprints(Table.ATTEMPT, 0, 2**60)) == 22
 
 

@@ -12,8 +12,8 @@ from asynqhub_tui.repository import TaskFilter
 from asynqhub_tui.sync import copying as copying_module
 from asynqhub_tui.sync.copying import Copying
 from asynqhub_tui.sync.pace import Pace
-from tests.sync.conftest import Quiet
-from tests.sync.hub import SourceHub
+from tests.sync.hub import SourceHub, differences
+from tests.sync.quiet import Quiet
 
 
 async def test_all_is_copied(
@@ -24,7 +24,7 @@ async def test_all_is_copied(
     assert watcher.rows == 900
     assert len(await copy.fingerprints(Table.TASK, 0, 2**60)) == 300
     assert len(await copy.fingerprints(Table.ATTEMPT, 0, 2**60)) == 600
-    assert await origin.differences(source, copy) == []
+    assert await differences(source, copy) == []
 
 
 async def test_a_database_without_rows_is_a_copy_too(
@@ -52,7 +52,7 @@ async def test_then_only_what_has_changed_is_written(
     origin.beat("mailer")
     await copying.round()
     assert watcher.rows == 5  # both tasks, and their attempts' new rows
-    assert await origin.differences(source, copy) == []
+    assert await differences(source, copy) == []
     watcher.rows = 0
     await copying.round()
     assert watcher.rows == 0
@@ -69,7 +69,7 @@ async def test_another_process_goes_on(
     position = await later.open()
     assert position == copying.position
     await later.round()
-    assert await origin.differences(source, copy) == []
+    assert await differences(source, copy) == []
 
 
 async def test_a_time_of_update_may_go_back(
@@ -80,7 +80,7 @@ async def test_a_time_of_update_may_go_back(
     await copying.round()
     origin.sql("UPDATE task SET status = 'dead', updated_at = now() WHERE id = 2")
     await copying.round()
-    assert await origin.differences(source, copy) == []
+    assert await differences(source, copy) == []
 
 
 async def test_a_batch_at_a_time(
@@ -97,7 +97,7 @@ async def test_a_batch_at_a_time(
     origin.sql("UPDATE task SET status = 'dead', updated_at = now() WHERE id %% 2 = 0")
     origin.sql("UPDATE task SET status = 'success', updated_at = now() WHERE id %% 5 = 0")
     await copying.round()
-    assert await origin.differences(source, copy) == []
+    assert await differences(source, copy) == []
 
 
 async def test_large_payloads_are_read_a_few_at_a_time(
@@ -113,7 +113,7 @@ async def test_large_payloads_are_read_a_few_at_a_time(
     first = await source.rows_by_id(Table.TASK, 0, 2**60, 5_000)
     assert 1 < len(first) < 12
     await copying.round()
-    assert await origin.differences(source, copy) == []
+    assert await differences(source, copy) == []
 
 
 async def test_odd_rows_are_copied_as_they_are(
@@ -128,7 +128,7 @@ async def test_odd_rows_are_copied_as_they_are(
     )
     origin.sql("UPDATE task_attempt SET finished_at = started_at - interval '1 h' WHERE id = 2")
     await copying.round()
-    assert await origin.differences(source, copy) == []
+    assert await differences(source, copy) == []
 
 
 async def test_what_is_deleted_goes(
@@ -141,7 +141,21 @@ async def test_what_is_deleted_goes(
     origin.sql("DELETE FROM task_attempt WHERE task_id = 'task-2' AND status = 'running'")
     await copying.round(sweeps=True)
     assert len(await copy.fingerprints(Table.TASK, 0, 2**60)) == 49
-    assert await origin.differences(source, copy) == []
+    assert await differences(source, copy) == []
+
+
+async def test_rows_are_counted_by_stretches_of_ids(
+    origin: SourceHub, copying: Copying, source: Source, copy: Copy
+) -> None:
+    origin.fill(30)
+    origin.sql("DELETE FROM task_attempt WHERE task_id = 'task-12' OR id BETWEEN 31 AND 40")
+    await copying.round()
+    for width, to in ((10, 60), (10, 25), (7, 59), (100, 33), (1, 5)):
+        tallies = await copy.tallies(Table.ATTEMPT, width, to)
+        for stretch in range(-(-to // width)):
+            span = (stretch * width, min((stretch + 1) * width, to))
+            theirs = await source.tally(Table.ATTEMPT, *span)
+            assert tallies.get(stretch, (0, 0)) == theirs
 
 
 async def test_a_deleted_worker_goes_with_all_that_it_had(
@@ -157,7 +171,7 @@ async def test_a_deleted_worker_goes_with_all_that_it_had(
     origin.sql("DELETE FROM worker WHERE worker_name = 'mailer'")
     await copying.round()
     assert [one.worker_name for one in await copy.workers()] == ["images"]
-    assert await origin.differences(source, copy) == []
+    assert await differences(source, copy) == []
 
 
 async def test_deleted_rows_are_noticed_by_themselves(
@@ -178,7 +192,7 @@ async def test_deleted_rows_are_noticed_by_themselves(
         while (await source.moment()).deleted != (copying.position.swept_deleted or 0) + 3:
             await asyncio.to_thread(origin.sql, "SELECT pg_sleep(0.02)")
     await copying.round()
-    assert await origin.differences(source, copy) == []
+    assert await differences(source, copy) == []
 
 
 async def test_a_task_that_was_made_anew_under_its_id(
@@ -190,7 +204,7 @@ async def test_a_task_that_was_made_anew_under_its_id(
     origin.sql("DELETE FROM task WHERE task_id = 'task-4'")
     origin.enqueue("task-4", "mailer")
     await copying.round(sweeps=True)
-    assert await origin.differences(source, copy) == []
+    assert await differences(source, copy) == []
 
 
 async def test_what_the_copy_lacks_comes_again(
@@ -199,9 +213,9 @@ async def test_what_the_copy_lacks_comes_again(
     origin.fill(30)
     await copying.round()
     await copy.remove(Table.TASK, [3, 4])
-    assert len(await origin.differences(source, copy)) == 2
+    assert len(await differences(source, copy)) == 2
     await copying.round(sweeps=True)
-    assert await origin.differences(source, copy) == []
+    assert await differences(source, copy) == []
 
 
 async def test_the_copy_answers_as_its_source_does(

@@ -1,8 +1,8 @@
 """A ClickHouse that `sync` fills; see replication.
 
-What is written last counts: versions of tasks go up with every write, and do not go by `updated_at`,
-which may be a time of another clock every time. The version of an attempt, which never changes, is
-its id.
+What is written last counts: versions of tasks go up with every write. They do not go by
+`updated_at`, which the clocks of many machines tell. The version of an attempt, which never
+changes, is its id.
 """
 
 from __future__ import annotations

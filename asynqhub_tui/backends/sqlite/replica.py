@@ -101,23 +101,22 @@ class SqliteCopy:
             )
 
     async def tallies(self, table: Table, width: int, to: int) -> Mapping[int, Tally]:
-        found = {}
-        [(first, last)] = await self._session.fetch(
-            f"SELECT min(id), max(id) FROM {table} WHERE id <= ?", (to,)
-        )
+        found: dict[int, Tally] = {}
+        after = 0
         # A stretch at a time: each is well within the time of a statement.
-        stretch = None if first is None else (first - 1) // width
-        while stretch is not None and stretch * width < last:
-            rows = await self._session.fetch(
-                f"SELECT count(*), coalesce(sum(id), 0), (SELECT min(id) FROM {table}"
-                f" WHERE id > ?2) FROM {table} WHERE id > ?1 AND id <= ?2",
-                (stretch * width, min((stretch + 1) * width, to)),
+        while True:
+            [(first,)] = await self._session.fetch(
+                f"SELECT min(id) FROM {table} WHERE id > ? AND id <= ?", (after, to)
             )
-            count, total, following = rows[0]
-            if count:
-                found[stretch] = Tally(count, total)
-            stretch = None if following is None else (following - 1) // width
-        return found
+            if first is None:
+                return found
+            stretch = (first - 1) // width
+            after = (stretch + 1) * width
+            [tally] = await self._session.fetch(
+                f"SELECT count(*), sum(id) FROM {table} WHERE id > ? AND id <= ?",
+                (stretch * width, min(after, to)),
+            )
+            found[stretch] = Tally(*tally)
 
     async def ids(self, table: Table, after: int, to: int) -> Sequence[int]:
         rows = await self._session.fetch(
