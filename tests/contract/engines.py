@@ -91,10 +91,8 @@ class Postgres(Engine):
     @classmethod
     @contextmanager
     def fresh(cls, request: pytest.FixtureRequest) -> Iterator[Engine]:
-        server = request.getfixturevalue("postgres_server")
-        dsn = server.create_database()
-        yield cls(dsn)
-        server.drop_database(dsn)
+        with request.getfixturevalue("postgres_server").installation() as dsn:
+            yield cls(dsn)
 
     def load(
         self,
