@@ -34,6 +34,7 @@ from asynqhub_tui.settings import Settings
 from asynqhub_tui.themes import THEMES
 from asynqhub_tui.typed_ahead import TypedAhead
 from asynqhub_tui.view import View
+from asynqhub_tui.widgets.canvas import COMPONENTS
 
 PACKAGE = Path(__file__).parent
 STYLES = next(
@@ -62,6 +63,7 @@ class AsynqHubApp(App[None]):
     CSS_PATH: ClassVar[list[str | PurePath]] = [
         STYLES / f"{name}.tcss" for name in ("app", "tones", "tasks", "task", "workers", "dialogs")
     ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
     BINDINGS: ClassVar[list[BindingType]] = list(bindings(EVERYWHERE))
 
     def __init__(

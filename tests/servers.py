@@ -33,6 +33,19 @@ PASSWORD = "hub:s3cr@t/ü"  # needs quoting in a URI, as real ones do
 
 _TEMPLATE = "hub_template"
 
+_EMPTY = (
+    # Whoever was left connected may hold locks.
+    """SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()""",
+    "DELETE FROM task_attempt",
+    "DELETE FROM task",
+    "DELETE FROM worker",
+    """SELECT setval(pg_get_serial_sequence(one, 'id'), 1, false)
+        FROM unnest(ARRAY['task_attempt', 'task', 'worker']) AS one""",
+    "VACUUM task_attempt, task, worker",
+)
+"""Makes a used installation as good as new; TRUNCATE, which makes new files, takes longer."""
+
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "password_encryption": "scram-sha-256",
@@ -77,6 +90,7 @@ class PostgresServer:
         self.host = "127.0.0.1"
         self.port = free_port()
         self._numbers = itertools.count(1)
+        self._idle: list[str] = []
         self._closed = False
         atexit.register(self.close)
         with one_process_at_a_time("postgres"):  # as root, it makes a user
@@ -136,6 +150,20 @@ class PostgresServer:
     def socket_dsn(self, database: str) -> str:
         """Return the URI of a database over the Unix socket, which asks for no password."""
         return f"postgresql:///{database}?user={USER}&host={self.folder}&port={self.port}"
+
+    @contextlib.contextmanager
+    def installation(self) -> Iterator[str]:
+        """Give the DSN of an installation without rows; its tables must stay as they are.
+
+        It is used again: making one takes twenty times as long as emptying it.
+        """
+        dsn = self._idle.pop() if self._idle else self.create_database()
+        yield dsn
+        name = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
+        with psycopg.connect(self.socket_dsn(str(name)), autocommit=True) as connection:
+            for statement in _EMPTY:
+                connection.execute(statement)
+        self._idle.append(dsn)
 
     def create_database(self) -> str:
         """Create an installation without tasks and workers, and return its DSN."""

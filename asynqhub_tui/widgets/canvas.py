@@ -8,7 +8,7 @@ nothing new sends nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -45,6 +45,12 @@ TONES = (
     "alarm",
 )
 """The styles that a line can name; styles/tones.tcss gives them their colours."""
+
+COMPONENTS = {f"tone--{tone}" for tone in TONES}
+"""The same as component classes, which an app with a Canvas must have.
+
+They are not the Canvas's own: Textual would style all of them anew for each one.
+"""
 
 
 class Piece(NamedTuple):
@@ -94,8 +100,6 @@ def clip(pieces: Sequence[Piece], width: int) -> list[Piece]:
 
 class Canvas(Widget, can_focus=False, inherit_bindings=False):
     """A widget whose subclass says, in `lines`, what each of its lines is."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"canvas--{tone}" for tone in TONES}
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -166,7 +170,7 @@ class Canvas(Widget, can_focus=False, inherit_bindings=False):
             style = self._base
             for name in (tone, beneath):
                 if name:
-                    style += self.get_component_rich_style(f"canvas--{name}", partial=True)
+                    style += self.app.get_component_styles(f"tone--{name}").partial_rich_style
             self._styles[tone, beneath] = style
         return style
 

@@ -67,6 +67,7 @@ class Engine:
         self._keeper = Connection(self._path)  # the engine stays while one handle is open
         row = self._keeper.query("SELECT version(), timezone()", "TabSeparated").bytes().decode()
         self.version, self.timezone = row.split()
+        self._headers: dict[object, bytes] = {}
 
     @contextlib.contextmanager
     def answer(self, query: Query) -> Iterator[Answer]:
@@ -113,9 +114,11 @@ class Engine:
         if sql.selects(text) and not query.whole and answer_format in _PIECEWISE:
             return self._piecewise(handle, text, answer_format, query)
         result = _ask(handle, text, answer_format, query.parameters)
+        if sql.defines(text):
+            self._headers.clear()
         body: bytes = result.bytes()
         if reads and not body and answer_format == "Native":
-            body = _header(handle, text, query.parameters)
+            body = self._header(handle, text, query)
         rows = reads or bool(body) or sql.kills(text)
         return Answer(answer_format if rows else None, _one(body), _counts(result))
 
@@ -135,9 +138,17 @@ class Engine:
                     yield piece.bytes()
             if empty and answer_format == "Native":
                 with _told():
-                    yield _header(handle, text, query.parameters)
+                    yield self._header(handle, text, query)
 
         return Answer(answer_format, pieces(), counts)
+
+    def _header(self, handle: Connection, text: bytes, query: Query) -> bytes:
+        # To ask for it takes as long as the query. The values of parameters make no columns.
+        names, settings = frozenset(query.parameters), frozenset(query.settings.items())
+        key = (query.database, text, names, settings)
+        if key not in self._headers:
+            self._headers[key] = _header(handle, text, query.parameters)
+        return self._headers[key]
 
 
 @contextlib.contextmanager

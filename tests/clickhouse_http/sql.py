@@ -18,6 +18,9 @@ _INSERT = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _FORMAT = re.compile(rb"\bFORMAT\s+(\w+)\s*(SETTINGS\s[^()]*)?[;\s]*\Z", re.IGNORECASE)
+_DEFINES = re.compile(
+    rb"\A\s*(CREATE|ALTER|DROP|RENAME|EXCHANGE|REPLACE|ATTACH|DETACH|UNDROP)\b", re.IGNORECASE
+)
 _KILL = re.compile(rb"\A\s*KILL\s+QUERY\b", re.IGNORECASE)
 _PROCESSES = re.compile(rb"\bsystem\.processes\b", re.IGNORECASE)
 
@@ -60,6 +63,11 @@ def with_query_ids(text: bytes) -> bytes:
 def kills(text: bytes) -> bool:
     """Say whether a statement is a KILL QUERY, which answers with rows."""
     return _KILL.match(text) is not None
+
+
+def defines(text: bytes) -> bool:
+    """Say whether a statement may change which columns there are."""
+    return _DEFINES.match(text) is not None
 
 
 def selects(text: bytes) -> bool:

@@ -91,10 +91,8 @@ class Postgres(Engine):
     @classmethod
     @contextmanager
     def fresh(cls, request: pytest.FixtureRequest) -> Iterator[Engine]:
-        server = request.getfixturevalue("postgres_server")
-        dsn = server.create_database()
-        yield cls(dsn)
-        server.drop_database(dsn)
+        with request.getfixturevalue("postgres_server").installation() as dsn:
+            yield cls(dsn)
 
     def load(
         self,
@@ -217,6 +215,12 @@ def _row(task: Task) -> dict[str, Any]:
 
 SHARED = ("sqlite", "postgres")
 """The engines for tests in which several processes open one installation."""
+
+DIALECTS = ("sqlite", "postgres", "chdb")
+"""An engine for each SQL there is, for tests of many examples: over HTTP, ClickHouse's is the same.
+
+What goes through HTTP is tested by the many others.
+"""
 
 ENGINES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Engine]]] = {
     "sqlite": Sqlite.fresh,

@@ -1,4 +1,7 @@
-"""Statistics of random histories agree with the raw rows, whatever happened in them."""
+"""Statistics of random histories agree with the raw rows, whatever happened in them.
+
+A history is made and loaded once, and everything is asked about it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from asynqhub_tui.models import (
 from asynqhub_tui.repository import Hub
 from tests.contract import oracle
 from tests.contract.builders import make_attempt, make_task, make_worker
-from tests.contract.engines import Engine
+from tests.contract.engines import DIALECTS, Engine
 
 SEEDS = range(6)
 
@@ -96,14 +99,6 @@ class History:
         )
 
 
-@pytest.fixture(params=SEEDS)
-def history(request: pytest.FixtureRequest, engine: Engine) -> History:
-    """A random history, loaded into the installation."""
-    made = History(request.param)
-    engine.load(WORKERS, made.tasks, made.rows)
-    return made
-
-
 def near(value: float | None) -> object:
     """Return what equals `value` but for the rounding of floats."""
     return None if value is None else pytest.approx(value, rel=1e-9, abs=1e-6)
@@ -122,15 +117,27 @@ def told(stats: WorkerStats | QueueStats) -> tuple[object, ...]:
     )
 
 
-@pytest.mark.parametrize("window", Window)
-async def test_statistics_say_what_the_rows_say(hub: Hub, history: History, window: Window) -> None:
+@pytest.mark.parametrize("engine", DIALECTS, indirect=True)
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_the_store_says_what_the_rows_say(hub: Hub, engine: Engine, seed: int) -> None:
+    history = History(seed)
+    engine.load(WORKERS, history.tasks, history.rows)
+    for window in Window:
+        await check_statistics(hub, history, window)
+    for hours in (5, 168):
+        await check_series(hub, history, hours)
+    await check_states(hub, history)
+
+
+async def check_statistics(hub: Hub, history: History, window: Window) -> None:
     fleet = await hub.tasks.fleet_stats(window)
     for worker in history.workers:
         name = worker.worker_name
         expected = oracle.stats(worker, history.tasks, history.rows, window, history.now)
         stats = await hub.tasks.get_worker_stats(name, window)
-        assert told(stats) == expected.worker
-        assert {one.queue: told(one) for one in stats.queues if one.total} == expected.queues
+        assert told(stats) == expected.worker, window
+        by_queue = {one.queue: told(one) for one in stats.queues if one.total}
+        assert by_queue == expected.queues, window
         of_now = (stats.pending_tasks, stats.running_tasks, stats.overdue_tasks)
         assert of_now == (expected.pending, expected.running, expected.overdue)
         total, success = expected.worker[:2]
@@ -139,10 +146,7 @@ async def test_statistics_say_what_the_rows_say(hub: Hub, history: History, wind
         assert fleet.get(name, WorkerStats(worker_name=name, window=window)) == stats
 
 
-@pytest.mark.parametrize("hours", [5, 168])
-async def test_the_time_series_says_what_the_rows_say(
-    hub: Hub, history: History, hours: int
-) -> None:
+async def check_series(hub: Hub, history: History, hours: int) -> None:
     attempts = oracle.executions(history.tasks, history.rows)
     fleet = await hub.tasks.fleet_series(hours)
     for worker in history.workers:
@@ -165,7 +169,7 @@ def _told(entry: TimeSeriesStats) -> tuple[object, ...]:
     return (entry.total, entry.success, entry.failed, near(entry.avg_duration))
 
 
-async def test_states_are_those_of_the_rows(hub: Hub, history: History) -> None:
+async def check_states(hub: Hub, history: History) -> None:
     """What statistics count as running is what each task says of itself."""
     attempts = oracle.executions(history.tasks, history.rows)
     by_name: dict[str, WorkerConfig] = {one.worker_name: one for one in history.workers}

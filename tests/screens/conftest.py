@@ -17,8 +17,16 @@ from asynqhub_tui.polling import Poller
 from asynqhub_tui.screens import base
 from asynqhub_tui.widgets import reading
 from tests.screens.retrying import Retrying
+from tests.screens.sheets import parsed_once
 from tests.screens.stage import Clock, Stage
 from tests.valkey import ValkeyServer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sheets() -> Iterator[None]:
+    """All dashboards have the same styles."""
+    with parsed_once():
+        yield
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from textual.app import App, ComposeResult
 
 from asynqhub_tui import copying
+from asynqhub_tui.widgets.canvas import COMPONENTS
 from asynqhub_tui.widgets.menu import MOST_ROWS, Choice, Menu
 
 MOVES = ("j", "k", "q")
@@ -18,6 +19,7 @@ MOVES = ("j", "k", "q")
 class OneMenu(App[None]):
     """An application that holds nothing but a menu."""
 
+    COMPONENT_CLASSES = COMPONENTS
     BINDINGS = [("x", "note('x')"), ("enter", "note('enter')")]  # noqa: RUF012
 
     def __init__(self) -> None:
