@@ -21,7 +21,7 @@ from asynqhub_tui.actions.retry.run import batches_of
 from asynqhub_tui.backends import Target, open_hub
 from asynqhub_tui.driver import TerminalDriver
 from asynqhub_tui.keys import EVERYWHERE, bindings, pressed, shown
-from asynqhub_tui.opening import open_queue
+from asynqhub_tui.opening import open_queue, set_original
 from asynqhub_tui.repository import Hub, HubError, TaskFilter
 from asynqhub_tui.screens.base import Back, Go, HubScreen
 from asynqhub_tui.screens.help import HelpScreen
@@ -153,6 +153,7 @@ class AsynqHubApp(App[None]):
             self.failure = error
             self.exit()
             return
+        set_original(hub, self.settings)
         try:
             self.session.queue = await open_queue(hub, self.settings)
         except HubError as error:  # what is only watched needs no queue

@@ -12,6 +12,7 @@ SETTINGS = (
     "backend",
     "dsn",
     "redis",
+    "source",
     "profile",
     "config",
     "read_only",
@@ -215,7 +216,7 @@ def parser() -> argparse.ArgumentParser:
     )
     sync = _command(commands, "sync", "copy the hub's database to another store", _SYNC_EPILOG)
     sync.add_argument(
-        "--from", dest="source", metavar="DSN", help="PostgreSQL; POSTGRES_DSN unless given"
+        "--from", dest="origin", metavar="DSN", help="PostgreSQL; POSTGRES_DSN unless given"
     )
     sync.add_argument(
         "--to",
@@ -272,6 +273,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     )
     add("--dsn", help="which store to open; shows in ps: POSTGRES_DSN or a profile does not")
     add("--redis", metavar="ADDRESS", help="the hub's Redis, which retry needs; or REDIS_ADDR")
+    add("--source", metavar="DSN", help="of a copy: where it comes from; or POSTGRES_DSN")
     add("--profile", metavar="NAME", help="a profile of config.toml")
     add("--config", metavar="FILE", help="another config.toml")
     add("--read-only", action=switch, help="open no connection that could write")

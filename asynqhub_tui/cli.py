@@ -139,7 +139,7 @@ def _sync(args: argparse.Namespace, options: dict[str, str | bool]) -> int:
     from asynqhub_tui import settings as sources
     from asynqhub_tui.headless import UsageError, sync
 
-    for name in ("backend", "dsn", "redis"):
+    for name in ("backend", "dsn", "redis", "source"):
         if name in options:
             raise UsageError(f"sync takes no --{name}, but --from and --to.")
 
@@ -147,7 +147,7 @@ def _sync(args: argparse.Namespace, options: dict[str, str | bool]) -> int:
         said = {"dsn": dsn} if dsn is not None else {"backend": backend}
         return sources.load({**options, **said}, os.environ, Path.cwd())
 
-    source = load(args.source, "postgres")
+    source = load(args.origin, "postgres")
     for warning in source.warnings:
         _say(warning)
     request = sync.request_of(
@@ -175,6 +175,7 @@ async def _answer(args: argparse.Namespace, settings: Settings, request: Request
         workers,
     )
     from asynqhub_tui.models import Window
+    from asynqhub_tui.opening import set_original
     from asynqhub_tui.repository import HubError, Order
     from asynqhub_tui.view import View
 
@@ -196,6 +197,7 @@ async def _answer(args: argparse.Namespace, settings: Settings, request: Request
         _tell_source(error, settings)
         raise
     async with opened as hub:
+        set_original(hub, settings)
         if hub.info.demo and args.command in _CHANGING:
             _say("This is the embedded demo: what is done in it goes when the command ends.")
         if filter is not None:

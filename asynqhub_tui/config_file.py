@@ -50,6 +50,7 @@ class Profile(_Table):
     backend: str | None = None
     dsn: SecretStr | None = None
     redis: SecretStr | None = None
+    source: SecretStr | None = None
     read_only: bool | None = None
     color: Annotated[
         str | None, Field(pattern=r"^(red|yellow|green|blue|magenta|cyan|#[0-9A-Fa-f]{6})$")
@@ -107,7 +108,7 @@ def exposed_password(path: Path, config: ConfigFile) -> str | None:
     dsns = (
         secret.get_secret_value()
         for profile in config.profiles.values()
-        for secret in (profile.dsn, profile.redis)
+        for secret in (profile.dsn, profile.redis, profile.source)
         if secret
     )
     spelt_out = any(mask(known) != known for known in (_VARIABLE.sub(HIDDEN, dsn) for dsn in dsns))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from asynqhub_tui.backends import Target
+from asynqhub_tui.backends.original import OriginalHub
 from asynqhub_tui.queue import TaskQueue
 from asynqhub_tui.repository import Hub
 from asynqhub_tui.settings import Settings
@@ -16,6 +18,13 @@ class OwnsQueue(Protocol):
     """A hub that brings its task queue along, as the demo does."""
 
     queue: TaskQueue
+
+
+def set_original(hub: Hub, settings: Settings) -> None:
+    """Let a hub that is a copy know its source, where the settings name one; nothing is opened."""
+    if hub.info.copy_of is not None and settings.source is not None:
+        target = Target("postgres", settings.source, settings.read_only)
+        hub.original = OriginalHub(target, hub)
 
 
 async def open_queue(hub: Hub, settings: Settings) -> TaskQueue | None:

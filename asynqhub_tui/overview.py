@@ -6,15 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from asynqhub_tui import figures
 from asynqhub_tui.models import StatusCounts, TimeSeriesStats, WorkerConfig
 from asynqhub_tui.polling import Feed
-from asynqhub_tui.repository import Hub
+from asynqhub_tui.repository import Freshness, Hub
 from asynqhub_tui.view import View
 
 COUNTS_EVERY = 10.0
 WORKERS_EVERY = 20.0
 RECENT_EVERY = 30.0
 HISTORY_EVERY = 900.0
+FRESHNESS_EVERY = 5.0
 """Seconds between two askings. The figures of closed hours hardly change."""
 
 HOURS = 24
@@ -38,6 +40,7 @@ class Overview:
         self._hours: dict[str, dict[datetime, TimeSeriesStats]] = {}
         self.counts: StatusCounts | None = None
         self.counts_at: datetime | None = None
+        self.freshness: Freshness | None = None
         self.has_history = False
         """Whether the whole 24 hours have been read once."""
         self.feeds: tuple[Feed[Any], ...] = (
@@ -46,11 +49,21 @@ class Overview:
             Feed("recent hours", self._recent, self._take_series, every=RECENT_EVERY),
             Feed("24 hours", self._history, self._take_history, every=HISTORY_EVERY),
         )
+        if hub.info.copy_of is not None:
+            freshness = hub.tasks.freshness
+            feed = Feed("copy", freshness, self._take_freshness, every=FRESHNESS_EVERY)
+            self.feeds = (*self.feeds, feed)
 
     @property
     def workers_feed(self) -> Feed[Sequence[WorkerConfig]]:
         """The feed of the workers' rows, for those who change one."""
         return self.feeds[0]
+
+    def copied_words(self) -> str:
+        """Say how old a copy is, empty where the store is none or that is not known yet."""
+        if self.freshness is None:
+            return ""
+        return freshness_words(self.freshness, self._view.now())
 
     def hours(self, worker_name: str | None = None) -> list[TimeSeriesStats]:
         """Return the last 24 hours of one worker, or of all together, oldest first."""
@@ -76,6 +89,10 @@ class Overview:
         self._view.workers = {worker.worker_name: worker for worker in workers}
         self._changed()
 
+    def _take_freshness(self, freshness: Freshness | None) -> None:
+        self.freshness = freshness
+        self._changed()
+
     def _take_counts(self, counts: StatusCounts) -> None:
         self.counts = counts
         self.counts_at = self._view.now()
@@ -93,6 +110,14 @@ class Overview:
             for hour in [hour for hour in known if hour < oldest]:
                 del known[hour]
         self._changed()
+
+
+def freshness_words(freshness: Freshness, now: datetime) -> str:
+    """Say how old a copy is: `copy, 3h old`."""
+    if freshness.as_of is None:
+        return "copy, incomplete"
+    age = figures.age(freshness.as_of, now)
+    return "copy, up to date" if age == "now" else f"copy, {age} old"
 
 
 def _sum(hour: datetime, parts: Any) -> TimeSeriesStats:

@@ -10,14 +10,18 @@ Every method raises what `repository` says: Unavailable, Refused, SchemaMismatch
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, Protocol
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from asynqhub_tui.models import WorkerConfig
+from asynqhub_tui.repository import Freshness
 
 Row = tuple[Any, ...]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 TASK_FIELDS = (
     "id",
@@ -157,6 +161,22 @@ class Position(BaseModel):
     swept_at: int = 0
     swept_deleted: int | None = None
     round: Round | None = None
+
+
+def freshness_of(position: str | None) -> Freshness | None:
+    """Tell how old a copy is from what it keeps; None where that is nothing, or unreadable."""
+    if position is None:
+        return None
+    try:
+        read = Position.model_validate_json(position)
+    except ValidationError:
+        return None
+    at = read.done.at if read.done is not None else None
+    return Freshness(
+        source=read.place,
+        identity=read.identity,
+        as_of=_EPOCH + timedelta(microseconds=at) if at is not None else None,
+    )
 
 
 class Source(Protocol):

@@ -271,8 +271,24 @@ class WorkerRepository(Protocol):
         """Return, by name, the workers without a heartbeat within the last `seconds`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """What a copy, which sync has filled, tells of itself.
+
+    `source` is the place of its source, `identity` what tells that one from others. All is here
+    that the source had at `as_of`, by the source's clock; None until the first copy is complete.
+    """
+
+    source: str
+    identity: str
+    as_of: datetime | None
+
+
 class TaskFeed(Protocol):
     """What the task screens poll."""
+
+    async def freshness(self) -> Freshness | None:
+        """Tell how old a copy is; None where the store is no copy."""
 
     async def changes(self, shown: Sequence[str], since: object | None = None) -> Changes:
         """Return what may have changed in the tasks with these ids since the call that gave
@@ -346,7 +362,7 @@ class HubInfo:
     """Which installation this is, for the header: no secrets.
 
     `place` is where the data lies (host, port and database, or a file), `version` what the server
-    says of itself.
+    says of itself, `copy_of` the place of the source where the store is a copy.
     """
 
     backend: str
@@ -354,14 +370,29 @@ class HubInfo:
     version: str = ""
     demo: bool = False
     read_only: bool = False
+    copy_of: str | None = None
+
+
+class Original(Protocol):
+    """The installation that a copy is of."""
+
+    async def open(self) -> Hub:
+        """Return it, connected. Raises as `backends.open_hub`, and Refused where it is another."""
+
+    async def close(self) -> None:
+        """Close it, where it was opened."""
 
 
 class Hub(AbstractAsyncContextManager["Hub"], Protocol):
-    """One open installation: its two repositories and what identifies it."""
+    """One open installation: its two repositories and what identifies it.
+
+    `original` is set where the store is a copy and its source is known.
+    """
 
     tasks: TaskStore
     workers: WorkerRepository
     info: HubInfo
+    original: Original | None = None
 
     async def close(self) -> None:
         """Close every connection; queries under way are cancelled."""

@@ -5,6 +5,7 @@
 | --backend | ASYNQHUB_TUI_BACKEND | profile: backend | told by the DSN; demo without one |
 | --dsn | ASYNQHUB_TUI_DSN; POSTGRES_DSN; CLICKHOUSE_DSN | profile: dsn | none |
 | --redis | ASYNQHUB_TUI_REDIS; REDIS_ADDR | profile: redis | none: retry is off |
+| --source | ASYNQHUB_TUI_SOURCE; POSTGRES_DSN | profile: source | none |
 | --profile | ASYNQHUB_TUI_PROFILE | default_profile | none |
 | --config | ASYNQHUB_TUI_CONFIG | | config.toml in the user's folder for configuration |
 | --read-only, --no-read-only | ASYNQHUB_TUI_READ_ONLY (1 or 0) | profile: read_only | off |
@@ -53,6 +54,7 @@ _VARIABLES = {
     "ASYNQHUB_TUI_BACKEND": "backend",
     "ASYNQHUB_TUI_DSN": "dsn",
     "ASYNQHUB_TUI_REDIS": "redis",
+    "ASYNQHUB_TUI_SOURCE": "source",
     "ASYNQHUB_TUI_PROFILE": "profile",
     "ASYNQHUB_TUI_CONFIG": "config",
     "ASYNQHUB_TUI_READ_ONLY": "read_only",
@@ -88,10 +90,10 @@ class Settings(BaseModel):
     """What was asked for, checked.
 
     `dsn_source` names where the DSN came from, for messages, and so does `redis_source`; `redis` is
-    the address of the task queue, None where none is known. `interval` is seconds. `mouse` is
-    None where the terminal decides. `profile` and `color` are set where the store is the
-    profile's. `keys` maps ids of the table of keys to the user's own. `warnings` are sentences to
-    show once.
+    the address of the task queue, None where none is known. `source` is the DSN of what the store
+    is a copy of, if it is one. `interval` is seconds. `mouse` is None where the terminal decides.
+    `profile` and `color` are set where the store is the profile's. `keys` maps ids of the table of
+    keys to the user's own. `warnings` are sentences to show once.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -101,6 +103,7 @@ class Settings(BaseModel):
     dsn_source: str = ""
     redis: SecretStr | None = None
     redis_source: str = ""
+    source: SecretStr | None = None
     read_only: bool = False
     interval: float = INTERVAL[2]
     theme: Literal["dark", "light"] = "dark"
@@ -161,6 +164,9 @@ def load(options: Mapping[str, str | bool], environ: Mapping[str, str], folder: 
             "--redis names the queue of a store, and the demo has one of its own. Add --dsn."
         )
     redis = None if demo else _redis(first, profile, others, dsn)
+    source = None
+    if backend is not None and backend.value in ("clickhouse", "sqlite"):
+        source = _first(layers, "source") or _first(others, "postgres_dsn")
     ours = {"backend", "dsn"} & profile.keys()
     at_profile = not ours or any(profile[name] in (backend, dsn) for name in ours)
     color = profile.get("color")
@@ -172,6 +178,7 @@ def load(options: Mapping[str, str | bool], environ: Mapping[str, str], folder: 
             "dsn_source": dsn.source if dsn else "",
             "redis": redis and redis.value,
             "redis_source": redis.source if redis else "",
+            "source": source and source.value,
             "read_only": _switch(_first(layers, "read_only")) or False,
             "interval": _interval(_first(layers, "interval")),
             "theme": _one_of(_first(layers, "theme"), THEMES) or "dark",

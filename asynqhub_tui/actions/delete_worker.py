@@ -15,7 +15,7 @@ from asynqhub_tui import figures
 from asynqhub_tui.actions import restore
 from asynqhub_tui.actions.journal import Journal, utc_now
 from asynqhub_tui.actions.outcome import Offer, Outcome, Report
-from asynqhub_tui.actions.writing import check_typed, check_writable, concluded
+from asynqhub_tui.actions.writing import check_original, check_typed, check_writable, concluded
 from asynqhub_tui.consumers import consumers
 from asynqhub_tui.dsn import mask
 from asynqhub_tui.liveness import FRESH
@@ -56,8 +56,9 @@ async def plan_deletion(
     """Look at what hangs on the worker, and which asynq servers take from its queues.
 
     Without a `queue`, or where the worker's row names another Redis, those are not known. Raises
-    NotFound.
+    NotFound, and Refused where the installation is a copy.
     """
+    check_original(hub)
     worker = await hub.workers.get(name)
     usage = await hub.tasks.worker_usage(name)
     now = clock()
@@ -93,6 +94,7 @@ async def delete(
     """
     check_typed(typed_name, plan.name)
     check_writable(hub)
+    check_original(hub)
     now = journal.now()
     path = restore.path_for(restore_folder, plan.name, now)
     async with journal.action("delete_worker", plan.name, _intent(plan, path)) as record:
@@ -128,6 +130,7 @@ async def purge(
     """
     check_typed(typed_name, plan.name)
     check_writable(hub)
+    check_original(hub)
     now = journal.now()
     path = restore.path_for(restore_folder, plan.name, now)
     async with journal.action("purge_worker", plan.name, _intent(plan, path)) as record:

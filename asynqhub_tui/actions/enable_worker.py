@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.actions.outcome import Outcome, Report
-from asynqhub_tui.actions.writing import check_writable, concluded
+from asynqhub_tui.actions.writing import check_original, check_writable, concluded
 from asynqhub_tui.repository import Hub, HubError
 
 
@@ -20,6 +20,7 @@ async def enable(hub: Hub, name: str, journal: Journal) -> Report:
 
 async def _set(hub: Hub, name: str, journal: Journal, *, enabled: bool) -> Report:
     check_writable(hub)
+    check_original(hub)
     word = "enabled" if enabled else "disabled"
     action = "enable_worker" if enabled else "disable_worker"
     async with journal.action(action, name, {}) as record:

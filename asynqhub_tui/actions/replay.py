@@ -15,7 +15,7 @@ from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.actions.outcome import Outcome, Report
 from asynqhub_tui.actions.retry.decision import Reason
 from asynqhub_tui.actions.retry.messages import fresh_message
-from asynqhub_tui.actions.writing import check_writable, concluded
+from asynqhub_tui.actions.writing import check_original, check_writable, concluded
 from asynqhub_tui.models import DEAD, PENDING, SUCCESS, Task, WorkerConfig
 from asynqhub_tui.queue import Answer, Message, Result, TaskQueue
 from asynqhub_tui.repository import Hub, HubError, Refused, Unavailable
@@ -35,6 +35,7 @@ class ReplayPlan:
 async def plan_replay(hub: Hub, task_id: str) -> ReplayPlan:
     """Look at the task. Raises NotFound, and Refused where it cannot be replayed."""
     check_writable(hub)
+    check_original(hub)
     task = await hub.tasks.get_task(task_id)
     if task.status != SUCCESS:
         raise Refused(
@@ -61,6 +62,7 @@ async def replay(
     Raises Refused where the action may not begin, and what the store raises for the row.
     """
     check_writable(hub)
+    check_original(hub)
     now = journal.now()
     copy = plan.task.model_copy(
         update={

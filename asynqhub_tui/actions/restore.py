@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from asynqhub_tui.actions.journal import Journal, state_folder, sync_folder
 from asynqhub_tui.actions.outcome import Outcome, Report
-from asynqhub_tui.actions.writing import check_writable, concluded
+from asynqhub_tui.actions.writing import check_original, check_writable, concluded
 from asynqhub_tui.models import Model, UtcDatetime, WorkerConfig
 from asynqhub_tui.repository import Hub, HubError, HubInfo, NotFound, Refused
 
@@ -92,6 +92,7 @@ async def restore_worker(hub: Hub, path: Path, journal: Journal) -> Report:
     the file cannot be used, or the action may not begin.
     """
     check_writable(hub)
+    check_original(hub)
     saved = await load(path)
     name = saved.worker.worker_name
     intent = {"restore_file": str(path), "saved_from": f"{saved.backend} {saved.place}"}

@@ -17,6 +17,16 @@ def check_writable(hub: Hub) -> None:
         )
 
 
+def check_original(hub: Hub) -> None:
+    """Raise Refused where the installation is a copy: what is changed there does not last."""
+    if hub.info.copy_of is not None:
+        raise Refused(
+            f"{hub.info.place} is a copy: its source, {hub.info.copy_of}, would bring back what is"
+            " changed here.",
+            hint="Change it at the source; the next sync follows.",
+        )
+
+
 def check_typed(typed_name: str, worker_name: str) -> None:
     """Raise Refused unless the operator has typed the worker's name, exactly."""
     if typed_name != worker_name:

@@ -20,7 +20,8 @@ from asynqhub_tui.models import (
     Window,
     WorkerStats,
 )
-from asynqhub_tui.repository import Hub, HubInfo, TaskFilter
+from asynqhub_tui.overview import freshness_words
+from asynqhub_tui.repository import Freshness, Hub, HubInfo, TaskFilter
 from asynqhub_tui.text import fit, fit_ends, one_line
 from asynqhub_tui.view import View
 
@@ -45,7 +46,7 @@ async def show_overview(hub: Hub, view: View, *, profile: str | None, width: int
     failed = await hub.tasks.list_tasks(TaskFilter(statuses=FAILED_STATUSES), limit=FAILED_SHOWN)
     width = max(width, _MIN_WIDTH)
     lines = [
-        *_title(hub.info, profile, view),
+        *_title(hub.info, await hub.tasks.freshness(), profile, view),
         "",
         *_counts(counts, width),
         "",
@@ -57,7 +58,9 @@ async def show_overview(hub: Hub, view: View, *, profile: str | None, width: int
     return 0
 
 
-def _title(info: HubInfo, profile: str | None, view: View) -> list[str]:
+def _title(
+    info: HubInfo, freshness: Freshness | None, profile: str | None, view: View
+) -> list[str]:
     parts = (
         f"asynqhub-tui: {'demo' if info.demo else info.backend}",
         profile or "",
@@ -65,6 +68,8 @@ def _title(info: HubInfo, profile: str | None, view: View) -> list[str]:
         f"{view.now():%Y-%m-%d %H:%M:%S} UTC",
     )
     place = f"{info.place} ({info.version})" if info.version else info.place
+    if freshness is not None:
+        place = f"{place}: {freshness_words(freshness, view.now())}, of {freshness.source}"
     return [GAP.join(one_line(part) for part in parts if part), one_line(place)]
 
 

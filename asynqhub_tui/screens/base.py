@@ -14,12 +14,13 @@ from textual.message import Message
 from textual.screen import Screen
 
 from asynqhub_tui import copying, terminal
+from asynqhub_tui.actions.writing import check_original
 from asynqhub_tui.figures import TimeFormat, clock, span
 from asynqhub_tui.keys import COMMON, Key, bindings
 from asynqhub_tui.models import FAILED_STATUSES, SUCCESS, Task
 from asynqhub_tui.opening import RETRY_OFF
 from asynqhub_tui.polling import Feed, Poller, PollState
-from asynqhub_tui.repository import HubError
+from asynqhub_tui.repository import HubError, Refused
 from asynqhub_tui.screens.key_names import key_name
 from asynqhub_tui.screens.replay import ReplayScreen
 from asynqhub_tui.screens.retry import RetryScreen, Selection
@@ -196,6 +197,7 @@ class HubScreen(Screen[None]):
                 counts=overview.counts if overview else None,
                 counts_age=(session.view.now() - counted).total_seconds() if counted else 0.0,
                 hours=overview.hours() if overview and overview.has_hours else (),
+                copied=overview.copied_words() if overview else "",
             )
         )
 
@@ -368,6 +370,17 @@ class HubScreen(Screen[None]):
             return True
         return False
 
+    def may_add(self) -> bool:
+        """Return whether rows can be written here; say why where they cannot."""
+        if not self.may_write():
+            return False
+        try:
+            check_original(self.session.connected_hub)
+        except Refused as error:
+            self.tell_error(error)
+            return False
+        return True
+
     def retry(self, selection: Selection, ended: Callable[[frozenset[str]], None]) -> None:
         """Preview a retry; `ended` is told which tasks are settled, once something was run."""
 
@@ -386,7 +399,7 @@ class HubScreen(Screen[None]):
             self.tell(f"this task has failed: {retry} retries it", "warn")
         elif task.status != SUCCESS:
             self.tell("this task has not succeeded yet", "warn")
-        elif self.may_write():
+        elif self.may_add():
             self.app.push_screen(ReplayScreen(self.session, task.task_id), self._replayed)
 
     def _replayed(self, copy_id: str | None) -> None:

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from asynqhub_tui import copying
 from asynqhub_tui.actions.enable_worker import disable, enable
 from asynqhub_tui.actions.journal import Journal
-from asynqhub_tui.actions.writing import check_writable
+from asynqhub_tui.actions.writing import check_original, check_writable
 from asynqhub_tui.consumers import Consumers, consumers
 from asynqhub_tui.dsn import mask
 from asynqhub_tui.figures import clock
@@ -247,6 +247,7 @@ class WorkersScreen(HubScreen):
         """Whether anything can be changed; where not, say so before anything is asked."""
         try:
             check_writable(self.session.connected_hub)
+            check_original(self.session.connected_hub)
         except Refused as error:
             self.tell_error(error)
             return False

@@ -41,7 +41,10 @@ OLD_STEP = 5.0
 
 @dataclass(frozen=True, slots=True)
 class HeaderState:
-    """All that the header shows; `age` and `counts_age` are seconds since data and counts came."""
+    """All that the header shows.
+
+    `age` and `counts_age` are seconds since data and counts came, `copied` says how old a copy is.
+    """
 
     tab: str
     info: HubInfo | None = None
@@ -51,6 +54,7 @@ class HeaderState:
     counts: StatusCounts | None = None
     counts_age: float = 0.0
     hours: Sequence[TimeSeriesStats] = field(default_factory=tuple)
+    copied: str = ""
 
 
 class Header(Canvas):
@@ -106,12 +110,16 @@ class Header(Canvas):
             return [*head, Piece("  "), Piece("◌ connecting", "dim")]
         info = state.info
         tail = [Piece("  "), Piece("READ-ONLY", "warn")] if info.read_only else []
+        if state.copied:
+            # What is read every two seconds may all the same be of yesterday.
+            tail += [Piece("  "), Piece(state.copied, "warn")]
         tail += [Piece("  "), *_freshness(state.poll, state.age)]
         if info.demo:
             return [*head, Piece("  "), Piece(" DEMO ", "demo"), *tail]
         head += [Piece("  "), Piece(f"{info.backend} ", "dim")]
         left = max(room - width_of(head) - width_of(tail), 8)
-        return [*head, Piece(fit_ends(one_line(info.place), left)), *tail]
+        place = f"{info.place} of {info.copy_of}" if info.copy_of else info.place
+        return [*head, Piece(fit_ends(one_line(place), left)), *tail]
 
     def _tabs(self) -> list[Piece]:
         pieces = [Piece(" ")]

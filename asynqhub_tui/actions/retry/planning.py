@@ -11,7 +11,7 @@ from asynqhub_tui.actions.retry.decision import Decision, Known, Planned, Reason
 from asynqhub_tui.actions.retry.preview import Preview
 from asynqhub_tui.models import FAILED_STATUSES, SUCCESS, TaskRef, WorkerConfig
 from asynqhub_tui.queue import QueuedTask, QueueReader
-from asynqhub_tui.repository import Hub, TaskFilter
+from asynqhub_tui.repository import Hub, TaskFilter, Unavailable
 
 MOST_TASKS = 1_000_000
 """How many tasks one retry may choose."""
@@ -147,7 +147,7 @@ class _Planner:
             yield planned
 
     async def _decide(self, refs: Sequence[TaskRef]) -> Sequence[Planned]:
-        first = [self._decide_one(ref, None) for ref in refs]
+        first = await self._reread([self._decide_one(ref, None) for ref in refs])
         open_refs = [one.ref for one in first if one.decision is not Decision.SKIP]
         claims = dict(
             zip(
@@ -160,6 +160,37 @@ class _Planner:
             self._decide_one(one.ref, claim) if (claim := claims.get(one.ref.task_id)) else one
             for one in first
         ]
+
+    async def _reread(self, planned: Sequence[Planned]) -> Sequence[Planned]:
+        """Decide anew, by the rows of the source, on what a copy would have enqueued again.
+
+        A row of a copy may be old, and no copy of asynq's proves that the task has failed.
+        """
+        enqueued = [one.ref for one in planned if one.decision is Decision.ENQUEUE]
+        if self._hub.info.copy_of is None or not enqueued:
+            return planned
+        now = await self._at_source(enqueued)
+        return [
+            one
+            if one.decision is not Decision.ENQUEUE
+            else Planned(ref=one.ref, decision=Decision.SKIP, reason=Reason.STALE)
+            if now is None
+            else self._decide_one(now[one.ref.task_id], None)
+            for one in planned
+        ]
+
+    async def _at_source(self, refs: Sequence[TaskRef]) -> Mapping[str, TaskRef] | None:
+        """Return what the source has of these tasks now; None where it cannot be asked."""
+        if self._hub.original is None:
+            return None
+        found = {ref.task_id: ref for ref in refs}
+        try:
+            source = await self._hub.original.open()
+            async for some in refs_of(source, list(found), refs[0].updated_at):
+                found.update((ref.task_id, ref) for ref in some)
+        except Unavailable:
+            return None
+        return found
 
     def _decide_one(self, ref: TaskRef, claim: str | None) -> Planned:
         if ref.status == _GONE:

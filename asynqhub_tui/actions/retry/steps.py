@@ -11,7 +11,7 @@ from asynqhub_tui.actions.retry.messages import fresh_message
 from asynqhub_tui.actions.retry.records import Kind, TaskOutcome
 from asynqhub_tui.models import FAILED_STATUSES, TaskRef
 from asynqhub_tui.queue import Answer, Message, Move, Result, TaskQueue
-from asynqhub_tui.repository import Hub, HubError, Unavailable
+from asynqhub_tui.repository import Hub, HubError, Refused, Unavailable
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class Steps:
         why: str | None = None
         if result.run:
             try:
-                marked = await self._hub.tasks.mark_pending([ref for ref, _ in result.run])
+                marked = await self._mark(result.run)
             except Unavailable:
                 raise
             except HubError as error:
@@ -102,14 +102,39 @@ class Steps:
             for ref, kind in result.run
         ]
 
+    async def _mark(self, run: Sequence[tuple[TaskRef, Kind]]) -> frozenset[str]:
+        """Mark rows where they were read: what was enqueued for a copy, at its source."""
+        enqueued = [ref for ref, kind in run if kind is Kind.ENQUEUED]
+        resumed = [ref for ref, kind in run if kind is not Kind.ENQUEUED]
+        source = await self._source() if enqueued else self._hub
+        if source is self._hub:
+            return await self._hub.tasks.mark_pending([*resumed, *enqueued])
+        marked = await source.tasks.mark_pending(enqueued)
+        return marked | (await self._hub.tasks.mark_pending(resumed) if resumed else marked)
+
+    async def _source(self) -> Hub:
+        """Return the store whose rows say what may be enqueued. Raises Refused as the plan skips.
+
+        A batch of a copy may be resumed by a program that does not know its source.
+        """
+        if self._hub.info.copy_of is None:
+            return self._hub
+        if self._hub.original is None:
+            raise Refused(
+                f"{self._hub.info.place} is a copy, and its source is not known.",
+                hint="Start with --source to enqueue its tasks again.",
+            )
+        return await self._hub.original.open()
+
     async def _messages(
         self, refs: dict[str, TaskRef], result: ChunkResult
     ) -> AsyncIterator[list[Message]]:
         """Yield fresh messages, as many at a time as there is memory for their payloads."""
-        workers = {worker.worker_name: worker for worker in await self._hub.workers.list()}
+        source = await self._source()
+        workers = {worker.worker_name: worker for worker in await source.workers.list()}
         unseen = set(refs)
         changed = []
-        async for tasks in self._hub.tasks.with_payloads(list(refs)):
+        async for tasks in source.tasks.with_payloads(list(refs)):
             messages = []
             for task in tasks:
                 ref = refs[task.task_id]

@@ -8,8 +8,10 @@ from types import TracebackType
 from asynqhub_tui.backends import Target
 from asynqhub_tui.backends.clickhouse.database import Database
 from asynqhub_tui.backends.clickhouse.location import Folder, location_of
+from asynqhub_tui.backends.clickhouse.position import read_position
 from asynqhub_tui.backends.clickhouse.tasks import ClickHouseTasks
 from asynqhub_tui.backends.clickhouse.workers import ClickHouseWorkers
+from asynqhub_tui.replication import freshness_of
 from asynqhub_tui.repository import Hub, HubInfo, Refused, TaskStore, WorkerRepository
 
 __all__ = ["ClickHouseHub", "open_hub"]
@@ -18,7 +20,7 @@ __all__ = ["ClickHouseHub", "open_hub"]
 class ClickHouseHub(Hub):
     """One open database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, copy_of: str | None) -> None:
         self._database = database
         self.tasks: TaskStore = ClickHouseTasks(database)
         self.workers: WorkerRepository = ClickHouseWorkers(database)
@@ -28,9 +30,12 @@ class ClickHouseHub(Hub):
             place=database.place,
             version=f"{'chDB' if embedded else 'ClickHouse'} {database.version}",
             read_only=database.read_only,
+            copy_of=copy_of,
         )
 
     async def close(self) -> None:
+        if self.original is not None:
+            await self.original.close()
         await self._database.close()
 
     async def __aexit__(
@@ -56,7 +61,8 @@ async def open_hub(target: Target) -> ClickHouseHub:
     database = Database(location, read_only=target.read_only)
     try:
         await database.check()
+        copied = freshness_of(await read_position(database))
     except BaseException:
         await database.close()
         raise
-    return ClickHouseHub(database)
+    return ClickHouseHub(database, copied.source if copied is not None else None)

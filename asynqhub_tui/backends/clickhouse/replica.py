@@ -14,6 +14,7 @@ from typing import Any
 from asynqhub_tui.backends import Target
 from asynqhub_tui.backends.clickhouse.database import Database
 from asynqhub_tui.backends.clickhouse.location import Folder, location_of
+from asynqhub_tui.backends.clickhouse.position import NAME, read_position
 from asynqhub_tui.backends.clickhouse.rows import (
     STAMP_COLUMNS,
     WORKER_COLUMNS,
@@ -36,8 +37,6 @@ from asynqhub_tui.repository import Refused
 
 LONG = 120.0
 """Seconds for what reads a whole column."""
-
-_NAME = "copy"
 
 _ID = {Table.TASK: "source_id", Table.ATTEMPT: "version"}
 
@@ -78,7 +77,7 @@ class ClickHouseCopy:
                 for row in values:
                     row.append(self._version)
             await self._database.insert(table, columns, values)
-        at = (_NAME, position, self._version)
+        at = (NAME, position, self._version)
         await self._database.insert("sync", ("name", "position", "version"), [at])
 
     async def workers(self) -> Sequence[WorkerConfig]:
@@ -158,14 +157,6 @@ class ClickHouseCopy:
             {"after": after, "to": to},
             seconds=LONG,
         )
-
-
-async def read_position(database: Database) -> str | None:
-    """Return where the copy stands; None where the database is none."""
-    rows = await database.fetch(
-        "SELECT position FROM sync FINAL WHERE name = {name:String}", {"name": _NAME}
-    )
-    return str(rows[0][0]) if rows else None
 
 
 async def open_copy(target: Target) -> ClickHouseCopy:

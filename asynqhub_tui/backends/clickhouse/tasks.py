@@ -8,6 +8,7 @@ from asynqhub_tui.backends.clickhouse import counts, removal, retrying, statisti
 from asynqhub_tui.backends.clickhouse.database import Database
 from asynqhub_tui.backends.clickhouse.lists import read_attempts, read_page, read_tasks
 from asynqhub_tui.backends.clickhouse.places import Places
+from asynqhub_tui.backends.clickhouse.position import read_position
 from asynqhub_tui.backends.clickhouse.rows import TASK_COLUMNS
 from asynqhub_tui.models import (
     FAIL,
@@ -22,6 +23,7 @@ from asynqhub_tui.models import (
     WorkerStats,
     WorkerUsage,
 )
+from asynqhub_tui.replication import freshness_of
 from asynqhub_tui.repository import (
     FAILED_LIMIT,
     HOURS,
@@ -29,6 +31,7 @@ from asynqhub_tui.repository import (
     POLL_CAP,
     Changes,
     Cursor,
+    Freshness,
     NotFound,
     Order,
     Page,
@@ -115,6 +118,9 @@ class ClickHouseTasks:
         most = bounded(limit, FAILED_LIMIT)
         page = await read_page(self._database, self._places, filter, filter.order, most)
         return page.tasks
+
+    async def freshness(self) -> Freshness | None:
+        return freshness_of(await read_position(self._database))
 
     async def changes(self, shown: Sequence[str], since: object | None = None) -> Changes:
         # Reading the few tasks of a screen anew costs less than finding out which have changed.

@@ -10,11 +10,13 @@ from asynqhub_tui.backends.postgres.conninfo import parse
 from asynqhub_tui.backends.postgres.schema import check_schema
 from asynqhub_tui.backends.postgres.tasks import PostgresTasks
 from asynqhub_tui.backends.postgres.workers import PostgresWorkers
-from asynqhub_tui.repository import HubInfo
+from asynqhub_tui.repository import HubInfo, Original
 
 
 class PostgresHub:
     """One open installation on PostgreSQL; see repository.Hub."""
+
+    original: Original | None = None
 
     def __init__(self, database: Database) -> None:
         self._database = database

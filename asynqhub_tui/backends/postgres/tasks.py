@@ -41,6 +41,7 @@ from asynqhub_tui.repository import (
     POLL_CAP,
     Changes,
     Cursor,
+    Freshness,
     NotFound,
     Order,
     Page,
@@ -171,6 +172,10 @@ class PostgresTasks:
         listing = await Listing.of(self._database, filter, filter.order)
         rows = await listing.newest(bounded(limit, FAILED_LIMIT))
         return await tasks_of(self._database, rows)
+
+    async def freshness(self) -> Freshness | None:
+        """See TaskFeed.freshness: the hub's own database is no copy."""
+        return None
 
     async def changes(self, shown: Sequence[str], since: object | None = None) -> Changes:
         """See TaskFeed.changes."""

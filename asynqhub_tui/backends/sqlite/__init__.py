@@ -8,9 +8,11 @@ from types import TracebackType
 from asynqhub_tui.backends import Target
 from asynqhub_tui.backends.sqlite.database import Database
 from asynqhub_tui.backends.sqlite.location import file_of
+from asynqhub_tui.backends.sqlite.position import read_position
 from asynqhub_tui.backends.sqlite.schema import create, create_schema
 from asynqhub_tui.backends.sqlite.tasks import SqliteTasks
 from asynqhub_tui.backends.sqlite.workers import SqliteWorkers
+from asynqhub_tui.replication import freshness_of
 from asynqhub_tui.repository import Hub, HubInfo, Refused, TaskStore, WorkerRepository
 
 __all__ = ["SqliteHub", "create", "create_schema", "open_hub"]
@@ -19,7 +21,7 @@ __all__ = ["SqliteHub", "create", "create_schema", "open_hub"]
 class SqliteHub(Hub):
     """One open file."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, copy_of: str | None = None) -> None:
         self._database = database
         self.tasks: TaskStore = SqliteTasks(database)
         self.workers: WorkerRepository = SqliteWorkers(database)
@@ -28,9 +30,12 @@ class SqliteHub(Hub):
             place=database.place,
             version=f"SQLite {sqlite3.sqlite_version}",
             read_only=database.read_only,
+            copy_of=copy_of,
         )
 
     async def close(self) -> None:
+        if self.original is not None:
+            await self.original.close()
         await self._database.close()
 
     async def __aexit__(
@@ -52,4 +57,10 @@ async def open_hub(target: Target) -> SqliteHub:
     if target.dsn is None:
         raise Refused("No SQLite file is given.", hint="Give its path as the DSN.")
     path = file_of(target.dsn.get_secret_value())
-    return SqliteHub(await Database.open(path, read_only=target.read_only))
+    database = await Database.open(path, read_only=target.read_only)
+    try:
+        copied = freshness_of(await read_position(database))
+    except BaseException:
+        await database.close()
+        raise
+    return SqliteHub(database, copied.source if copied is not None else None)

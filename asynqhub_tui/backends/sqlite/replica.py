@@ -16,7 +16,7 @@ from asynqhub_tui.backends.sqlite.database import Database
 from asynqhub_tui.backends.sqlite.errors import translate
 from asynqhub_tui.backends.sqlite.location import file_of, shown
 from asynqhub_tui.backends.sqlite.rows import WORKER_COLUMNS, moment, worker_from, worker_values
-from asynqhub_tui.backends.sqlite.schema import create
+from asynqhub_tui.backends.sqlite.schema import POSITION, create
 from asynqhub_tui.models import WorkerConfig
 from asynqhub_tui.replication import (
     ATTEMPT_FIELDS,
@@ -33,8 +33,6 @@ _SLICE = 1_000
 """Rows that one statement writes or deletes, which it does well within its time."""
 
 _COLUMNS = {Table.TASK: TASK_FIELDS, Table.ATTEMPT: ATTEMPT_FIELDS[:-3]}
-
-_CREATE = "CREATE TABLE IF NOT EXISTS sync (name TEXT PRIMARY KEY, position TEXT NOT NULL)"
 
 _COMPARED = {
     Table.TASK: (*TASK_FIELDS[1:], "created_at"),
@@ -172,7 +170,7 @@ async def open_copy(target: Target) -> SqliteCopy:
     try:
         # Rows come in the order of their ids, and a task may come again under another one.
         await session.execute("PRAGMA foreign_keys = OFF")
-        await session.execute(_CREATE)
+        await session.execute(POSITION)
     except BaseException:
         await session.close()
         raise

@@ -99,6 +99,9 @@ def create(path: Path) -> None:
         connection.close()
 
 
+POSITION = "CREATE TABLE IF NOT EXISTS sync (name TEXT PRIMARY KEY, position TEXT NOT NULL)"
+"""The table of a file that sync fills, for where the copy stands."""
+
 COLUMNS_QUERY = "SELECT name, type FROM pragma_table_info(?)"
 """The columns of a table, none where there is no such table."""
 

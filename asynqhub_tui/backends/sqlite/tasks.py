@@ -9,6 +9,7 @@ from asynqhub_tui.backends.folding import fold
 from asynqhub_tui.backends.sqlite import counts, removal, retrying, statistics
 from asynqhub_tui.backends.sqlite.database import Database
 from asynqhub_tui.backends.sqlite.lists import read_page, read_tasks
+from asynqhub_tui.backends.sqlite.position import read_position
 from asynqhub_tui.backends.sqlite.rows import (
     ATTEMPT_COLUMNS,
     TASK_COLUMNS,
@@ -33,6 +34,7 @@ from asynqhub_tui.models import (
     WorkerStats,
     WorkerUsage,
 )
+from asynqhub_tui.replication import freshness_of
 from asynqhub_tui.repository import (
     FAILED_LIMIT,
     HOURS,
@@ -40,6 +42,7 @@ from asynqhub_tui.repository import (
     POLL_CAP,
     Changes,
     Cursor,
+    Freshness,
     NotFound,
     Order,
     Page,
@@ -166,6 +169,9 @@ class SqliteTasks:
         found = await condition(self._database, filter)
         stretch = Stretch(found, filter.order, bounded(limit, FAILED_LIMIT))
         return (await read_page(self._database, stretch)).tasks
+
+    async def freshness(self) -> Freshness | None:
+        return freshness_of(await read_position(self._database))
 
     async def changes(self, shown: Sequence[str], since: object | None = None) -> Changes:
         # Reading the few tasks of a screen anew costs less than finding out which have changed.
