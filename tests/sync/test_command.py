@@ -1,0 +1,155 @@
+"""`asynqhub-tui sync` as it is typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.servers import PASSWORD, PostgresServer
+from tests.sync.hub import SourceHub
+
+
+class Command:
+    """The program in a folder of its own, with nothing set but what a test sets."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        kept = ("PATH", "LANG", "LC_ALL", "TMPDIR")
+        self.environ = {name: os.environ[name] for name in kept if name in os.environ}
+        self.environ |= {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start it, and do not wait."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "asynqhub_tui", *arguments],
+            cwd=self.folder,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Return its exit code, its output and its notes; a password is in neither."""
+        process = self.start(*arguments)
+        out, notes = process.communicate(timeout=120)
+        assert PASSWORD not in out + notes
+        assert "Traceback" not in notes
+        return process.returncode, out, notes
+
+
+@pytest.fixture
+def command(tmp_path: Path, origin: SourceHub) -> Iterator[Command]:
+    made = Command(tmp_path)
+    made.environ["POSTGRES_DSN"] = origin.dsn
+    yield made
+
+
+def test_a_snapshot_opens_offline(command: Command, origin: SourceHub) -> None:
+    origin.fill(40)
+    code, out, notes = command.run("sync", "--to", "incident.db")
+    assert (code, out) == (0, "")
+    assert "a first copy" in notes
+    assert "120 rows written" in notes
+    assert sorted(path.name for path in command.folder.glob("incident*")) == ["incident.db"]
+    del command.environ["POSTGRES_DSN"]
+    code, out, _ = command.run("tasks", "--backend", "sqlite", "--dsn", "incident.db", "--json")
+    assert code == 0
+    assert len(json.loads(out)) == 40
+    code, out, _ = command.run("--dsn", "incident.db")
+    assert code == 0
+    assert "copy, " in out
+    assert "hub_" in out
+
+
+def test_the_embedded_engine_is_filled_and_verified(command: Command, origin: SourceHub) -> None:
+    origin.fill(40)
+    store = f"chdb://{command.folder / 'store'}"
+    command.environ["CLICKHOUSE_DSN"] = store
+    code, _, notes = command.run("sync")
+    assert code == 0, notes
+    origin.enqueue("new", "mailer")
+    code, out, notes = command.run("sync", "--verify")
+    assert code == 0, notes
+    assert "tasks: 41 at the source, 41 in the copy" in out
+    assert "all the same" in out
+    # Behind its back: no time of update tells of it.
+    origin.sql("UPDATE task SET payload = '[]' WHERE task_id = 'task-7'")
+    code, out, _ = command.run("sync", "--verify", "--json")
+    assert code == 4
+    differing = [one for one in json.loads(out)["task"] if one["differing"]]
+    assert [one["task_ids"] for one in differing] == [["task-7"]]
+
+
+def test_it_follows_until_it_is_told_to_stop(command: Command, origin: SourceHub) -> None:
+    origin.fill(5)
+    process = command.start("sync", "--to", "live.db", "--follow", "--interval", "0.5")
+    assert process.stderr is not None
+    assert "a first copy" in process.stderr.readline()
+    assert "rows written" in process.stderr.readline()
+    origin.enqueue("new", "mailer")
+    while not _has(command, "new"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    _, notes = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "The same command goes on from here" in notes
+
+
+def _has(command: Command, task_id: str) -> bool:
+    return command.run("task", task_id, "--dsn", "live.db")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--to", "postgres://h/hub"], 2, "never the hub's own database"),
+        (["--from", "other.db", "--to", "copy.db"], 2, "reads Asynq-Hub's own database"),
+        (["--to", "copy.db", "--dsn", "x.db"], 2, "sync takes no --dsn"),
+        ([], 2, "CLICKHOUSE_DSN"),
+        (["--to", "copy.db", "--budget", "0"], 2, "from 1 to 100"),
+        (["--to", "copy.db", "--follow", "--verify"], 2, "not allowed with"),
+        (["--to", "."], 2, "does not tell its backend"),
+        (["--to", "missing/folder/copy.db"], 4, "missing/folder"),
+        (["--from", "postgres://127.0.0.1:1/hub", "--to", "copy.db"], 3, "127.0.0.1:1"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(
+    command: Command, arguments: list[str], code: int, words: str
+) -> None:
+    found, out, notes = command.run("sync", *arguments)
+    assert (found, out) == (code, "")
+    assert words in notes
+
+
+def test_a_store_that_is_no_copy_of_it_is_left_alone(
+    command: Command, origin: SourceHub, postgres_server: PostgresServer
+) -> None:
+    command.run("sync", "--to", "copy.db")
+    other = SourceHub(postgres_server.create_database())
+    code, _, notes = command.run("sync", "--from", other.dsn, "--to", "copy.db")
+    assert code == 4
+    assert "which is another database than" in notes
+    subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sqlite3; sqlite3.connect('copy.db').execute('DROP TABLE sync')",
+        ],
+        cwd=command.folder,
+        check=True,
+    )
+    code, _, notes = command.run("sync", "--to", "copy.db")
+    assert code == 4
+    assert "is not empty, and no copy" in notes
+    postgres_server.drop_database(other.dsn)
