@@ -109,7 +109,7 @@ async def test_a_database_that_is_not_there(engine: ClickHouseHttp) -> None:
 async def test_a_database_without_tables(clickhouse_server: ClickHouseServer) -> None:
     error = await refusal(clickhouse_server.create_database())
     assert isinstance(error, SchemaMismatch)
-    assert "the table worker is missing, and 3 more" in error.what
+    assert "the table worker is missing, and 4 more" in error.what
     assert "schema --apply" in error.hint
 
 

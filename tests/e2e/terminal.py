@@ -136,7 +136,13 @@ class Terminal:
     def screen(self) -> str:
         """What the screen shows."""
         if self._text is None:  # pyte takes long for it
-            self._text = "\n".join(line.rstrip() for line in self._screen.display)
+            # Not pyte's `display`, which stumbles over half of a wide character: in the middle of a
+            # frame there may be one.
+            rows = (self._screen.buffer[row] for row in range(self._screen.lines))
+            self._text = "\n".join(
+                "".join(row[column].data for column in range(self._screen.columns)).rstrip()
+                for row in rows
+            )
         return self._text
 
     @property

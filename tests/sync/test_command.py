@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -49,10 +46,10 @@ class Command:
 
 
 @pytest.fixture
-def command(tmp_path: Path, origin: SourceHub) -> Iterator[Command]:
+def command(tmp_path: Path, origin: SourceHub) -> Command:
     made = Command(tmp_path)
     made.environ["POSTGRES_DSN"] = origin.dsn
-    yield made
+    return made
 
 
 def test_a_snapshot_opens_offline(command: Command, origin: SourceHub) -> None:

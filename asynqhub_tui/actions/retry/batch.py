@@ -126,7 +126,7 @@ class Batch:
         """Append outcomes, and see them on the disk."""
         path = self.folder / "outcomes.jsonl"
         if self._outcomes is None:
-            self._outcomes = await on_disk(path, disk.open_to_append, path)
+            self._outcomes = await disk.opened(path, disk.open_to_append)
         await on_disk(path, disk.write, self._outcomes, _lines(outcomes))
 
     async def end(self, end: End) -> None:
@@ -190,7 +190,7 @@ def is_held(folder: Path) -> bool:
 
 
 async def _write(path: Path, chunks: AsyncIterable[Sequence[Planned | TaskRef]]) -> None:
-    file = await on_disk(path, disk.create, path)
+    file = await disk.opened(path, disk.create)
     try:
         async for chunk in chunks:
             await on_disk(path, file.write, _lines(chunk))

@@ -31,6 +31,24 @@ async def on_disk(path: Path, work: Callable[P, T], *args: P.args, **kwargs: P.k
         ) from error
 
 
+async def opened(path: Path, how: Callable[[Path], BinaryIO]) -> BinaryIO:
+    """Open a file by `create` or `open_to_append`. Raises as `on_disk`.
+
+    A caller that is cancelled meanwhile leaves none open that nobody knows of.
+    """
+    opening = asyncio.ensure_future(on_disk(path, how, path))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close)
+        raise
+
+
+def _close(opening: asyncio.Future[BinaryIO]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
 def create(path: Path) -> BinaryIO:
     """Open a new file for the user alone."""
     return os.fdopen(
