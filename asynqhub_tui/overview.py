@@ -113,11 +113,11 @@ class Overview:
 
 
 def freshness_words(freshness: Freshness, now: datetime) -> str:
-    """Say how old a copy is: `copy, 3h old`."""
+    """Say how old a copy is: `3h old`."""
     if freshness.as_of is None:
-        return "copy, incomplete"
+        return "incomplete"
     age = figures.age(freshness.as_of, now)
-    return "copy, up to date" if age == "now" else f"copy, {age} old"
+    return "up to date" if age == "now" else f"{age} old"
 
 
 def _sum(hour: datetime, parts: Any) -> TimeSeriesStats:

@@ -21,9 +21,8 @@ def check_original(hub: Hub) -> None:
     """Raise Refused where the installation is a copy: what is changed there does not last."""
     if hub.info.copy_of is not None:
         raise Refused(
-            f"{hub.info.place} is a copy: its source, {hub.info.copy_of}, would bring back what is"
-            " changed here.",
-            hint="Change it at the source; the next sync follows.",
+            "This is a copy: its source would bring back what is changed here.",
+            hint=f"Change it at {hub.info.copy_of}.",
         )
 
 

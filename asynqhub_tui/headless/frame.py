@@ -69,7 +69,7 @@ def _title(
     )
     place = f"{info.place} ({info.version})" if info.version else info.place
     if freshness is not None:
-        place = f"{place}: {freshness_words(freshness, view.now())}, of {freshness.source}"
+        place += f", a copy of {freshness.source}, {freshness_words(freshness, view.now())}"
     return [GAP.join(one_line(part) for part in parts if part), one_line(place)]
 
 

@@ -118,8 +118,7 @@ class Header(Canvas):
             return [*head, Piece("  "), Piece(" DEMO ", "demo"), *tail]
         head += [Piece("  "), Piece(f"{info.backend} ", "dim")]
         left = max(room - width_of(head) - width_of(tail), 8)
-        place = f"{info.place} of {info.copy_of}" if info.copy_of else info.place
-        return [*head, Piece(fit_ends(one_line(place), left)), *tail]
+        return [*head, *_place(info, left), *tail]
 
     def _tabs(self) -> list[Piece]:
         pieces = [Piece(" ")]
@@ -130,6 +129,20 @@ class Header(Canvas):
                 Piece(f"{title} ", "strong" if here else "dim"),
             ]
         return pieces
+
+
+def _place(info: HubInfo, room: int) -> list[Piece]:
+    """Where the data lies; of a copy its source, which says more, and both where there is room."""
+    place = one_line(info.place)
+    if info.copy_of is None:
+        return [Piece(fit_ends(place, room))]
+    source, words = one_line(info.copy_of), "copy of "
+    both = width_of([Piece(f"{place}  {words}{source}")]) <= room
+    return [
+        Piece(f"{place}  " if both else ""),
+        Piece(words, "dim"),
+        Piece(source if both else fit_ends(source, max(room - len(words), 8))),
+    ]
 
 
 def _freshness(poll: PollState | None, age: float | None) -> list[Piece]:

@@ -97,7 +97,7 @@ async def test_it_tells_what_it_is(copy: Stage, original: Stage) -> None:
     assert freshness is not None
     assert freshness.source == original.hub.info.place
     assert freshness.as_of is not None
-    assert freshness_words(freshness, freshness.as_of) == "copy, up to date"
+    assert freshness_words(freshness, freshness.as_of) == "up to date"
 
 
 async def test_without_its_source_only_what_asynq_proves_is_run(copy: Stage) -> None:

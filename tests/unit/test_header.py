@@ -91,3 +91,12 @@ def test_no_late_task_no_word_of_it() -> None:
     first, _ = header(120, info=INFO, poll=LIVE, counts=calm)
     assert "overdue" not in first
     assert "fail 0" in first
+
+
+def test_a_copy_tells_its_source_and_its_age() -> None:
+    copy = HubInfo("sqlite", "~/incident.db", copy_of="db1.prod.example:5432/asynqhub")
+    narrow = header(80, info=copy, poll=LIVE, copied="3h old")[0]
+    assert "sqlite copy of db1.prod.example:5432/asynqhub  3h old" in narrow
+    assert "~/incident.db" not in narrow
+    wide = header(200, info=copy, poll=LIVE, copied="3h old")[0]
+    assert "sqlite ~/incident.db  copy of db1.prod.example:5432/asynqhub  3h old" in wide
