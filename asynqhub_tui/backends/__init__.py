@@ -19,6 +19,9 @@ BACKENDS = {
 }
 """What may follow `--backend`, and the module whose `open_hub(target)` opens it."""
 
+CHDB_DEMO = "chdb://demo"
+"""The DSN of the sample installation in ClickHouse's embedded engine."""
+
 SOURCES = {"postgres": "asynqhub_tui.backends.postgres.source"}
 """What sync can read, and the module whose `open_source(target)` opens it."""
 
@@ -45,7 +48,9 @@ async def open_hub(target: Target) -> Hub:
     nothing answers, Refused where the server turns us away (wrong password, no such database), and
     SchemaMismatch where the tables are not Asynq-Hub's.
     """
-    module = await asyncio.to_thread(importlib.import_module, BACKENDS[target.backend])
+    sample = target.dsn is not None and target.dsn.get_secret_value().strip() == CHDB_DEMO
+    name = "asynqhub_tui.demo.embedded" if sample else BACKENDS[target.backend]
+    module = await asyncio.to_thread(importlib.import_module, name)
     hub: Hub = await module.open_hub(target)
     return hub
 

@@ -65,8 +65,8 @@ def test_a_folder_of_the_embedded_engine() -> None:
     assert other == Folder("/srv/my hub (other)", Path("/srv/my hub"), "other")
     home = location_of(f"chdb://{Path.home()}/hub")
     assert home.place == "~/hub"
-    memory = location_of("chdb://memory")
-    assert memory == Folder("memory", None, "asynqhub")
+    memory = location_of("chdb://demo")
+    assert memory == Folder("demo", None, "asynqhub")
     assert memory.arguments()["path"] == ":memory:"
 
 

@@ -85,7 +85,7 @@ def location_of(dsn: str) -> Server | Folder:
     `clickhouse://USER:PASSWORD@HOST:PORT/DATABASE`, also `http://` and, with TLS, `clickhouses://`
     or `https://`; the port is 8123, or 8443 with TLS. Behind `?` stand the driver's options.
     `chdb:///FOLDER` is the embedded engine, `chdb:///FOLDER?database=NAME` another database in it,
-    `chdb://memory` a store that goes when it is closed. Raises Refused for what is none of these.
+    `chdb://demo` the sample, in memory. Raises Refused for what is none of these.
     """
     try:
         parts = urlsplit(dsn.strip())
@@ -118,10 +118,10 @@ def location_of(dsn: str) -> Server | Folder:
 def _folder(parts: SplitResult, options: dict[str, str], dsn: str) -> Folder:
     database = options.pop("database", "") or DATABASE
     path = unquote(parts.path)
-    if options or "\0" in path or (parts.netloc and (parts.netloc != "memory" or path)):
+    if options or "\0" in path or (parts.netloc and (parts.netloc != "demo" or path)):
         raise _unreadable(dsn)
     if parts.netloc:
-        return Folder("memory", None, database)
+        return Folder("demo", None, database)
     if not path.strip("/"):
         raise _unreadable(dsn)
     folder = Path(path)

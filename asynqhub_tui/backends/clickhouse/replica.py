@@ -67,6 +67,12 @@ class ClickHouseCopy:
         return not rows
 
     async def write(self, table: Table, rows: Sequence[Row], position: str) -> None:
+        await self.insert(table, rows)
+        at = (NAME, position, self._version)
+        await self._database.insert("sync", ("name", "position", "version"), [at])
+
+    async def insert(self, table: Table, rows: Sequence[Row]) -> None:
+        """Write rows, and no position."""
         self._version = max(next_version(), self._version + 1)
         if rows:
             columns = [_ID[table], *_FIELDS[table][1:]]
@@ -77,8 +83,6 @@ class ClickHouseCopy:
                 for row in values:
                     row.append(self._version)
             await self._database.insert(table, columns, values)
-        at = (NAME, position, self._version)
-        await self._database.insert("sync", ("name", "position", "version"), [at])
 
     async def workers(self) -> Sequence[WorkerConfig]:
         return await read_workers(self._database)
