@@ -207,16 +207,17 @@ _BY_ID = _batches("r.id > %(after)s AND r.id <= %(to)s")
 
 _BY_IDS = _batches("r.id = ANY(%(ids)s::bigint[])")
 
-# The index has the order of updates within each status.
+_AFTER = "(timestamptz 'epoch' + %(at)s * interval '1 microsecond')"
+
+# The index has the order of updates within each status. The first condition is the one that it
+# begins at.
 _CHANGED = f"""
-WITH place AS MATERIALIZED (
-    SELECT timestamptz 'epoch' + %(at)s * interval '1 microsecond' AS at
-), found AS MATERIALIZED (
-    SELECT one.id, one.updated_at FROM place, unnest(%(statuses)s::text[]) AS s(status)
+WITH found AS MATERIALIZED (
+    SELECT one.id, one.updated_at FROM unnest(%(statuses)s::text[]) AS s(status)
     CROSS JOIN LATERAL (
         SELECT t.id, t.updated_at FROM task AS t
-        WHERE t.status = s.status AND t.updated_at >= place.at
-            AND (t.updated_at, t.id) > (place.at, %(id)s)
+        WHERE t.status = s.status AND t.updated_at >= {_AFTER}
+            AND (t.updated_at, t.id) > ({_AFTER}, %(id)s)
         ORDER BY t.updated_at, t.id LIMIT %(limit)s
     ) AS one ORDER BY one.updated_at, one.id LIMIT %(limit)s
 ), batch AS MATERIALIZED (
