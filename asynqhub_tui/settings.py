@@ -167,6 +167,10 @@ def load(options: Mapping[str, str | bool], environ: Mapping[str, str], folder: 
     source = None
     if backend is not None and backend.value in ("clickhouse", "sqlite"):
         source = _first(layers, "source") or _first(others, "postgres_dsn")
+    elif "source" in flags:
+        raise SettingsError(
+            "--source names what a copy is of; only a SQLite file or ClickHouse can be one."
+        )
     ours = {"backend", "dsn"} & profile.keys()
     at_profile = not ours or any(profile[name] in (backend, dsn) for name in ours)
     color = profile.get("color")

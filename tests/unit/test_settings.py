@@ -262,7 +262,7 @@ def test_what_cannot_be_used_is_named(
         ("refresh = 2", r"config.toml: unknown key refresh. Known here: default_profile, theme"),
         (
             '[profiles.eu]\nurl = "x"',
-            "unknown key profiles.eu.url. Known here: backend, dsn, redis, read_only",
+            "unknown key profiles.eu.url. Known here: backend, dsn, redis, source, read_only",
         ),
         ('[profiles.eu]\nread_only = "yes"', "profiles.eu.read_only: Input should be a valid bool"),
         ('[profiles.eu]\ncolor = "mauve"', "profiles.eu.color: String should match"),
@@ -325,7 +325,9 @@ def test_every_option_and_variable_is_in_the_table() -> None:
         assert f"ASYNQHUB_TUI_{name.upper()}" in table
 
 
-@pytest.mark.parametrize("name", sorted(set(arguments.SETTINGS) - {"config", "profile", "redis"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(arguments.SETTINGS) - {"config", "profile", "redis", "source"})
+)
 def test_every_option_may_come_as_a_variable(settle: Load, name: str) -> None:
     said = {
         "backend": "demo",
@@ -343,3 +345,36 @@ def test_every_option_may_come_as_a_variable(settle: Load, name: str) -> None:
         exclude=without_source
     )
     assert name == "backend" or as_variable != Settings()
+
+
+def source_of(settings: Settings) -> str | None:
+    return settings.source.get_secret_value() if settings.source is not None else None
+
+
+def test_the_source_of_a_copy(settle: Load) -> None:
+    hubs_own = {"POSTGRES_DSN": PG}
+    of_a_file = settle({"dsn": "incident.db"}, hubs_own)
+    assert (of_a_file.backend, source_of(of_a_file)) == ("sqlite", PG)
+    of_clickhouse = settle({"backend": "clickhouse"}, {**hubs_own, "CLICKHOUSE_DSN": CLICKHOUSE})
+    assert source_of(of_clickhouse) == PG
+    assert source_of(settle({"dsn": "incident.db", "source": OTHER_PG}, hubs_own)) == OTHER_PG
+    named = {**hubs_own, "ASYNQHUB_TUI_SOURCE": OTHER_PG}
+    assert source_of(settle({"dsn": "incident.db"}, named)) == OTHER_PG
+
+
+def test_the_source_of_a_profile(settle: Load) -> None:
+    toml = f'[profiles.copy]\ndsn = "{CLICKHOUSE}"\nsource = "{PG}"\n'
+    settings = settle({"profile": "copy"}, toml=toml)
+    assert (settings.backend, source_of(settings)) == ("clickhouse", PG)
+    assert "s3cret" not in repr(settings)
+
+
+def test_the_hubs_own_database_is_no_copy(settle: Load) -> None:
+    assert source_of(settle(environ={"POSTGRES_DSN": PG})) is None
+    assert source_of(settle(environ={"ASYNQHUB_TUI_SOURCE": PG})) is None
+
+
+def test_what_is_no_copy_takes_no_source(settle: Load) -> None:
+    for options in ({}, {"dsn": OTHER_PG}):
+        with pytest.raises(SettingsError, match="--source names what a copy is of"):
+            settle({**options, "source": PG})
