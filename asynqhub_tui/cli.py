@@ -26,7 +26,7 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,16 +143,20 @@ def _sync(args: argparse.Namespace, options: dict[str, str | bool]) -> int:
         if name in options:
             raise UsageError(f"sync takes no --{name}, but --from and --to.")
 
-    def load(dsn: str | None, backend: str) -> Settings:
+    def load(
+        dsn: str | None, backend: str, options: Mapping[str, str | bool] = options
+    ) -> Settings:
         said = {"dsn": dsn} if dsn is not None else {"backend": backend}
         return sources.load({**options, **said}, os.environ, Path.cwd())
 
     source = load(args.origin, "postgres")
+    # A profile is the source's: that one may be read-only.
+    of_copy = {name: said for name, said in options.items() if name != "profile"}
     for warning in source.warnings:
         _say(warning)
     request = sync.request_of(
         source,
-        load(args.copy, "clickhouse"),
+        load(args.copy, "clickhouse", of_copy),
         share=args.budget / 100,
         follow=args.follow,
         verify=args.verify,

@@ -58,7 +58,8 @@ def test_a_snapshot_opens_offline(command: Command, origin: SourceHub) -> None:
     assert (code, out) == (0, "")
     assert "a first copy" in notes
     assert "120 rows written" in notes
-    assert sorted(path.name for path in command.folder.glob("incident*")) == ["incident.db"]
+    assert [path.name for path in command.folder.glob("incident*")] == ["incident.db"]
+    assert (command.folder / "incident.db").stat().st_mode & 0o777 == 0o600
     del command.environ["POSTGRES_DSN"]
     code, out, _ = command.run("tasks", "--backend", "sqlite", "--dsn", "incident.db", "--json")
     assert code == 0
@@ -117,6 +118,7 @@ def _has(command: Command, task_id: str) -> bool:
         (["--to", "copy.db", "--follow", "--verify"], 2, "not allowed with"),
         (["--to", "."], 2, "does not tell its backend"),
         (["--to", "missing/folder/copy.db"], 4, "missing/folder"),
+        (["--to", "copy.db", "--read-only"], 4, "copy.db is open read-only"),
         (["--from", "postgres://127.0.0.1:1/hub", "--to", "copy.db"], 3, "127.0.0.1:1"),
     ],
 )
@@ -149,3 +151,15 @@ def test_a_store_that_is_no_copy_of_it_is_left_alone(
     assert code == 4
     assert "is not empty, and no copy" in notes
     postgres_server.drop_database(other.dsn)
+
+
+def test_a_profile_is_of_the_source(command: Command, origin: SourceHub) -> None:
+    origin.fill(3)
+    del command.environ["POSTGRES_DSN"]
+    config = command.folder / "config.toml"
+    config.write_text(f'[profiles.eu]\ndsn = "{origin.dsn}"\nread_only = true\n')
+    config.chmod(0o600)
+    options = ("--profile", "eu", "--config", str(config))
+    code, _, notes = command.run("sync", "--to", "copy.db", *options)
+    assert code == 0, notes
+    assert "9 rows written" in notes

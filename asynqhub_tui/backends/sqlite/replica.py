@@ -153,17 +153,25 @@ class SqliteCopy:
 
 
 async def open_copy(target: Target) -> SqliteCopy:
-    """Open the file that the DSN names, to fill it; one that is not there is made.
+    """Open the file that the DSN names, to fill it; one that is not there is made, for the user
+    alone: it holds payloads.
 
-    Raises as `open_hub`.
+    Raises as `open_hub`, and Refused where it is to be opened read-only.
     """
     path = file_of(target.dsn.get_secret_value()) if target.dsn is not None else None
     if path is None:
         raise Refused("No file is given for the copy.", hint="Give its path.")
     place = shown(path)
+    if target.read_only:
+        raise Refused(f"{place} is open read-only.", hint="Start without read-only to fill it.")
     try:
+        await asyncio.to_thread(path.touch, 0o600)
         await asyncio.to_thread(create, path)
-    except (sqlite3.Error, OSError) as error:
+    except OSError as error:
+        raise Refused(
+            f"{place} cannot be made: {error.strerror}.", hint="Check the path."
+        ) from error
+    except sqlite3.Error as error:
         raise translate(error, place) from error
     await (await Database.open(path, read_only=True)).close()  # checks the tables
     session = await Session.open(path, place, mode="rw", query_only=False)
