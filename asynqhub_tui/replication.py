@@ -164,13 +164,16 @@ class Position(BaseModel):
 
 
 def freshness_of(position: str | None) -> Freshness | None:
-    """Tell how old a copy is from what it keeps; None where that is nothing, or unreadable."""
+    """Tell how old a copy is from what it keeps; None where that is nothing.
+
+    What cannot be read is a copy all the same, of a source that is not known.
+    """
     if position is None:
         return None
     try:
         read = Position.model_validate_json(position)
     except ValidationError:
-        return None
+        return Freshness(source="an unknown source", identity="", as_of=None)
     at = read.done.at if read.done is not None else None
     return Freshness(
         source=read.place,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -13,7 +12,7 @@ from typing import Any
 
 from asynqhub_tui import figures
 from asynqhub_tui.backends import COPIES, SOURCES, Target, open_copy, open_source
-from asynqhub_tui.headless import UsageError, output
+from asynqhub_tui.headless import UsageError, as_json, output
 from asynqhub_tui.headless.asking import stopping
 from asynqhub_tui.headless.sync_progress import Progress
 from asynqhub_tui.replication import Copy, Moment, Source, Table
@@ -91,7 +90,7 @@ async def run(request: Request) -> int:
             # What was being written is written again: no point of it is unsafe to stop at.
             for one in (running, asked):
                 one.cancel()
-            await asyncio.wait({running, asked})
+            await asyncio.gather(running, asked, return_exceptions=True)
         line.note("Stopped. The same command goes on from here.")
         return stop.exit_code
 
@@ -165,7 +164,7 @@ class _Work:
         found = await compare(self._source, self._copy, self._pace, self._progress, catch_up)
         names = await self._names(found)
         if self._request.json:
-            output.write([json.dumps(_as_json(found, names), ensure_ascii=False)])
+            as_json.write(_as_json(found, names))
         else:
             output.write(_report(found, names))
         return DIFFERS if any(one.differing for one in found.values()) else OK

@@ -232,7 +232,7 @@ class Copying:
                 yield rows
         finally:
             reading.cancel()
-            await asyncio.wait({reading})
+            await asyncio.gather(reading, return_exceptions=True)
 
     async def _sweep(self, turn: Round) -> None:
         async def write(table: Table, rows: Sequence[Row]) -> None:

@@ -10,9 +10,6 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LONGEST_REST = 30.0
-"""Seconds that a single read is paid for with at most."""
-
 
 class Pace:
     """Rests after each read, so that reads take at most `share` of the time.
@@ -40,8 +37,7 @@ class Pace:
             return await call(*args, **named)
         finally:
             now = self._clock()
-            owed = (now - began) * (1 / self._share - 1)
-            self._free_at = now + min(owed, LONGEST_REST)
+            self._free_at = now + (now - began) * (1 / self._share - 1)
 
     async def rest(self) -> None:
         """Wait until the last read is paid for."""

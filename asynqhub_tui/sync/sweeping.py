@@ -6,7 +6,7 @@ at row by row.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from asynqhub_tui.replication import Copy, Row, Source, Table, Tally
 from asynqhub_tui.sync.pace import Pace
@@ -17,6 +17,9 @@ WIDTH = 50_000
 
 SLICE = 2_000
 """Rows that are read or deleted at a time."""
+
+ALL = 2**62
+"""Above every id."""
 
 _NONE = Tally(0, 0)
 
@@ -30,11 +33,12 @@ async def sweep(
     to: int,
     write: Callable[[Table, Sequence[Row]], Awaitable[None]],
 ) -> None:
-    """Make the copy hold the rows of the source with an id up to `to`, and no others.
+    """Make the copy hold the rows of the source with an id up to `to`, and no others above either.
 
     `write` takes what was missing.
     """
-    ours = await copy.tallies(table, WIDTH, to)
+    ours = await copy.tallies(table, WIDTH, ALL)
+    to = max(to, await highest(copy, table, ours, WIDTH))
     first = await pace.read(source.first_id, table)
     lowest = min([(first - 1) // WIDTH] if first is not None else [], default=to // WIDTH + 1)
     watcher.stage(f"looking through {table}", to, min([lowest, *ours]) * WIDTH)
@@ -46,6 +50,14 @@ async def sweep(
         if theirs != ours.get(stretch, _NONE):
             changed = await _mend(source, copy, pace, table, (after, end), write)
         watcher.advanced(end, changed)
+
+
+async def highest(copy: Copy, table: Table, tallies: Mapping[int, Tally], width: int) -> int:
+    """Return the highest id of a copy, 0 of an empty one; the source may have it no longer."""
+    if not tallies:
+        return 0
+    last = max(tallies)
+    return max(await copy.ids(table, last * width, (last + 1) * width), default=0)
 
 
 async def _mend(

@@ -16,11 +16,14 @@ from asynqhub_tui.replication import (
     Table,
 )
 from asynqhub_tui.sync.pace import Pace
-from asynqhub_tui.sync.sweeping import WIDTH
+from asynqhub_tui.sync.sweeping import ALL, highest
 from asynqhub_tui.sync.watching import Watcher
 
 LOOKS = 3
 """How often a row that differs is looked at: the source goes on changing meanwhile."""
+
+WIDTH = 5_000
+"""Ids in a stretch: all payloads of it are read by each of the two."""
 
 BATCH = 5_000
 
@@ -57,7 +60,8 @@ async def compare(
     for table in Table:
         to = moment.task if table is Table.TASK else moment.attempt
         first = await pace.read(source.first_id, table)
-        ours = await copy.tallies(table, WIDTH, to)
+        ours = await copy.tallies(table, WIDTH, ALL)
+        to = max(to, await highest(copy, table, ours, WIDTH))
         lowest = min([*ours, *([] if first is None else [(first - 1) // WIDTH])], default=0)
         watcher.stage(f"comparing {table}", to, lowest * WIDTH)
         found[table] = comparison = Comparison()
@@ -91,12 +95,16 @@ class _Stretch:
             comparison.source.update({group: tally.rows for group, tally in theirs.items()})
             comparison.copy.update({group: tally.rows for group, tally in ours.items()})
             return
+        there: dict[int, Fingerprint] = {}
         for look in range(LOOKS):
+            before = there
             if look:
                 await catch_up()
             there = dict(await self._pace.read(self._fingerprints_of, self._source))
             here = await self._fingerprints_of(self._copy)
             differing = {id for id in there.keys() | here.keys() if there.get(id) != here.get(id)}
+            if look:  # what has changed since could not be in the copy yet
+                differing = {id for id in differing if there.get(id) == before.get(id)}
             for id in await self._repeated(differing & (there.keys() - here.keys())):
                 differing.discard(id)
                 del there[id]

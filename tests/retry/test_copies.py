@@ -16,12 +16,14 @@ from asynqhub_tui.backends import Target, open_copy, open_hub, open_source
 from asynqhub_tui.backends.original import OriginalHub
 from asynqhub_tui.models import FAIL, PENDING, SUCCESS
 from asynqhub_tui.overview import freshness_words
+from asynqhub_tui.replication import freshness_of
 from asynqhub_tui.repository import Hub, Refused
 from asynqhub_tui.sync.copying import Copying
 from asynqhub_tui.sync.pace import Pace
 from tests.contract.builders import make_worker
 from tests.contract.engines import ENGINES, Engine
 from tests.retry.stage import Stage
+from tests.servers import PostgresServer
 from tests.sync.quiet import Quiet
 from tests.valkey import ValkeyServer
 
@@ -156,3 +158,23 @@ async def test_what_would_not_last_is_refused(copy: Stage) -> None:
         await enable_worker.disable(hub, "worker-1", copy.journal)
     with pytest.raises(Refused, match="would bring back"):
         await replay.plan_replay(hub, "lost")
+
+
+async def test_a_position_that_cannot_be_read_is_of_a_copy_all_the_same() -> None:
+    assert freshness_of(None) is None
+    unknown = freshness_of('{"of": "another version"}')
+    assert unknown is not None
+    assert (unknown.identity, unknown.as_of) == ("", None)
+
+
+async def test_two_clusters_are_told_apart(engine: Engine) -> None:
+    source = await open_source(engine.target())
+    try:
+        with PostgresServer() as server:
+            dsn = server.create_database()
+            other = await open_source(Target("postgres", SecretStr(dsn)))
+            await other.close()
+            assert other.identity.split(".")[0] != source.identity.split(".")[0]
+            assert len(other.identity.split(".")) == 4
+    finally:
+        await source.close()

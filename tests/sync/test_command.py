@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -138,18 +140,13 @@ def test_a_store_that_is_no_copy_of_it_is_left_alone(
     code, _, notes = command.run("sync", "--from", other.dsn, "--to", "copy.db")
     assert code == 4
     assert "which is another database than" in notes
-    subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sqlite3; sqlite3.connect('copy.db').execute('DROP TABLE sync')",
-        ],
-        cwd=command.folder,
-        check=True,
-    )
+    with closing(sqlite3.connect(command.folder / "copy.db")) as connection:
+        connection.execute("DROP TABLE sync")
+    before = (command.folder / "copy.db").read_bytes()
     code, _, notes = command.run("sync", "--to", "copy.db")
     assert code == 4
     assert "is not empty, and no copy" in notes
+    assert (command.folder / "copy.db").read_bytes() == before
     postgres_server.drop_database(other.dsn)
 
 

@@ -174,6 +174,21 @@ async def test_a_deleted_worker_goes_with_all_that_it_had(
     assert await differences(source, copy) == []
 
 
+async def test_the_newest_rows_go_too(
+    origin: SourceHub, copying: Copying, source: Source, copy: Copy
+) -> None:
+    origin.fill(60)
+    await copying.round()
+    origin.sql("DELETE FROM task_attempt WHERE task_id IN ('task-59', 'task-60')")
+    origin.sql("DELETE FROM task WHERE task_id IN ('task-59', 'task-60')")
+    await copying.round(sweeps=True)
+    assert await differences(source, copy) == []
+    origin.sql("TRUNCATE task, task_attempt")
+    await copying.round(sweeps=True)
+    assert await copy.ids(Table.TASK, 0, 2**60) == []
+    assert await copy.ids(Table.ATTEMPT, 0, 2**60) == []
+
+
 async def test_deleted_rows_are_noticed_by_themselves(
     origin: SourceHub,
     source: Source,

@@ -94,3 +94,36 @@ async def test_an_attempt_that_is_told_twice_counts_once(
     await copying.round()
     found = await compared(source, copy, copying)
     assert not any(one.differing for one in found.values())
+
+
+async def test_of_the_newest_rows_that_the_source_has_no_longer(
+    origin: SourceHub, copying: Copying, source: Source, copy: Copy
+) -> None:
+    origin.fill(10)
+    await copying.round()
+    origin.sql("DELETE FROM task_attempt WHERE task_id = 'task-10'")
+    origin.sql("DELETE FROM task WHERE task_id = 'task-10'")
+    found = await compared(source, copy, copying)
+    assert differing(found[Table.TASK]) == [10]
+    assert differing(found[Table.ATTEMPT]) == [19, 20]
+
+
+async def test_a_source_that_never_rests_differs_in_nothing(
+    origin: SourceHub, copying: Copying, source: Source, copy: Copy
+) -> None:
+    origin.fill(10)
+    await copying.round()
+    origin.sql("UPDATE task SET payload = '[0]' WHERE id = 2")  # no time of update tells of it
+    number = 0
+
+    async def catch_up() -> Moment:
+        nonlocal number
+        number += 1
+        await copying.round()
+        origin.sql("UPDATE task SET last_attempt = %s, updated_at = now() WHERE id = 7", number)
+        done = copying.position.done
+        assert done is not None
+        return done
+
+    found = await compare(source, copy, Pace(1.0), Quiet(), catch_up)
+    assert differing(found[Table.TASK]) == [2]

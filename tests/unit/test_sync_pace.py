@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asynqhub_tui.repository import Unavailable
-from asynqhub_tui.sync.pace import LONGEST_REST, Pace
+from asynqhub_tui.sync.pace import Pace
 
 
 class Time:
@@ -55,13 +55,6 @@ async def test_without_a_budget_there_is_none(time: Time) -> None:
     for _ in range(3):
         await pace.read(time.work, 2.0)
     assert time.rests == []
-
-
-async def test_no_rest_is_endless(time: Time) -> None:
-    pace = Pace(0.01, clock=time, sleep=time.sleep)
-    await pace.read(time.work, 60.0)
-    await pace.rest()
-    assert time.rests == [LONGEST_REST]
 
 
 async def test_a_read_that_fails_is_paid_for_too(time: Time) -> None:

@@ -167,7 +167,7 @@ class _Planner:
         A row of a copy may be old, and no copy of asynq's proves that the task has failed.
         """
         enqueued = [one.ref for one in planned if one.decision is Decision.ENQUEUE]
-        if self._hub.info.copy_of is None or not enqueued:
+        if not enqueued or await self._hub.tasks.freshness() is None:
             return planned
         now = await self._at_source(enqueued)
         return [
@@ -183,10 +183,10 @@ class _Planner:
         """Return what the source has of these tasks now; None where it cannot be asked."""
         if self._hub.original is None:
             return None
-        found = {ref.task_id: ref for ref in refs}
+        found: dict[str, TaskRef] = {}
         try:
             source = await self._hub.original.open()
-            async for some in refs_of(source, list(found), refs[0].updated_at):
+            async for some in refs_of(source, [ref.task_id for ref in refs], refs[0].updated_at):
                 found.update((ref.task_id, ref) for ref in some)
         except Unavailable:
             return None

@@ -117,7 +117,7 @@ class Steps:
 
         A batch of a copy may be resumed by a program that does not know its source.
         """
-        if self._hub.info.copy_of is None:
+        if await self._hub.tasks.freshness() is None:
             return self._hub
         if self._hub.original is None:
             raise Refused(

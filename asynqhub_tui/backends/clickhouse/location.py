@@ -64,7 +64,7 @@ class Folder:
         """Make the folder where there is none. Raises Refused."""
         if self.path is not None:
             try:
-                self.path.mkdir(parents=True, exist_ok=True)
+                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
                 raise Refused(
                     f"{self.place} cannot be made: {error.strerror}.", hint="Check the path."

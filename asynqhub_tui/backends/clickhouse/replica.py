@@ -92,9 +92,11 @@ class ClickHouseCopy:
     ) -> None:
         now = datetime.now(UTC)
         gone = [WorkerConfig(worker_name=name) for name in removed]
+        self._version = max(next_version(), self._version + 1)
         rows = [
-            [*worker_values(worker, now), next_version(), int(worker in gone)]
-            for worker in (*workers, *gone)
+            [*worker_values(worker, now), self._version, int(is_gone)]
+            for some, is_gone in ((workers, False), (gone, True))
+            for worker in some
         ]
         if rows:
             await self._database.insert("worker", (*WORKER_COLUMNS, *STAMP_COLUMNS), rows)

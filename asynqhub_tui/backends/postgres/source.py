@@ -27,9 +27,13 @@ from asynqhub_tui.replication import (
     Table,
     Tally,
 )
+from asynqhub_tui.repository import Refused
 
 BATCH_BYTES = 8 * 1024 * 1024
-"""Of payloads or errors as they are stored, compressed, after which a batch ends."""
+"""Of payloads and errors after which a batch ends."""
+
+_COMPRESSED = 10
+"""How many times larger than it is stored a compressed value is taken to be."""
 
 
 class PostgresSource:
@@ -105,12 +109,24 @@ class PostgresSource:
 
 
 async def open_source(target: Target) -> PostgresSource:
-    """Connect, never to write, and check that these are the hub's tables; as backends.open_hub."""
+    """Connect, never to write, and check that these are the hub's tables.
+
+    Raises as backends.open_hub, and Refused of a standby.
+    """
     database = Database(parse(target.dsn), read_only=True)
     try:
         await database.open()
         await check_schema(database)
-        [(identity,)] = await database.fetch(_IDENTITY)
+        [(standby, may_tell, identity)] = await database.fetch(_IDENTITY)
+        if standby:
+            raise Refused(
+                f"{database.place} is a standby: it does not tell which transactions are under way"
+                " at its primary, and their rows would be missed.",
+                hint="Name the primary.",
+            )
+        if may_tell:  # two clusters that were made alike give out the same numbers
+            [(cluster,)] = await database.fetch(_CLUSTER)
+            identity = f"{cluster}.{identity}"
     except BaseException:
         await database.close()
         raise
@@ -149,9 +165,12 @@ def _columns(fields: Sequence[str]) -> str:
 
 
 _IDENTITY = """
-SELECT d.oid || '.' || 'task'::regclass::oid || '.' || 'task_attempt'::regclass::oid
+SELECT pg_is_in_recovery(), has_function_privilege('pg_control_system()', 'EXECUTE'),
+    d.oid || '.' || 'task'::regclass::oid || '.' || 'task_attempt'::regclass::oid
 FROM pg_database AS d WHERE d.datname = current_database()
 """
+
+_CLUSTER = "SELECT system_identifier::text FROM pg_control_system()"
 
 _MOMENT = f"""
 SELECT {_micros("clock_timestamp()")},
@@ -177,11 +196,23 @@ _FROM = {
 
 _FIELDS = {Table.TASK: TASK_FIELDS, Table.ATTEMPT: ATTEMPT_FIELDS}
 
+
+def _weight(*columns: str) -> str:
+    """Write what makes a row large, by its size as it is stored: that is known without reading it.
+
+    What is compressed may be much larger.
+    """
+    return " + ".join(
+        f"coalesce(pg_column_size({column}), 0)"
+        f" * CASE WHEN pg_column_compression({column}) IS NULL THEN 1 ELSE {_COMPRESSED} END"
+        for column in columns
+    )
+
+
 _HEAVY = {
-    Table.TASK: "pg_column_size(r.payload)",
-    Table.ATTEMPT: "coalesce(pg_column_size(r.error), 0)",
+    Table.TASK: f"({_weight('r.payload', 'r.last_error')})",
+    Table.ATTEMPT: f"({_weight('r.error')})",
 }
-"""What makes a row large, by its size as it is stored: that is known without reading it."""
 
 # The rows before a row, added up: a batch has one at least.
 _BATCHES = {
@@ -222,8 +253,8 @@ WITH found AS MATERIALIZED (
     ) AS one ORDER BY one.updated_at, one.id LIMIT %(limit)s
 ), batch AS MATERIALIZED (
     SELECT id FROM (
-        SELECT r.id, sum(pg_column_size(r.payload)) OVER (ORDER BY r.updated_at, r.id)
-            - pg_column_size(r.payload) AS before
+        SELECT r.id, sum({_HEAVY[Table.TASK]}) OVER (ORDER BY r.updated_at, r.id)
+            - {_HEAVY[Table.TASK]} AS before
         FROM task AS r WHERE r.id IN (SELECT id FROM found)
     ) AS sized WHERE before < %(bytes)s
 )

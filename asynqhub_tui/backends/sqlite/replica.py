@@ -8,7 +8,9 @@ import asyncio
 import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 from asynqhub_tui.backends import Target
 from asynqhub_tui.backends.sqlite.connection import Session, Statements
@@ -31,6 +33,9 @@ from asynqhub_tui.repository import Refused
 
 _SLICE = 1_000
 """Rows that one statement writes or deletes, which it does well within its time."""
+
+_COMPARED_AT_ONCE = 200
+"""Rows that are read with their payloads at a time."""
 
 _COLUMNS = {Table.TASK: TASK_FIELDS, Table.ATTEMPT: ATTEMPT_FIELDS[:-3]}
 
@@ -136,17 +141,16 @@ class SqliteCopy:
         return found
 
     async def fingerprints(self, table: Table, after: int, to: int) -> Mapping[int, Fingerprint]:
-        columns = _COMPARED[table]
         updated = "updated_at" if table is Table.TASK else "0"
-        rows = await self._session.fetch(
-            f"SELECT id, status, {updated}, {', '.join(columns)} FROM {table}"
-            " WHERE id > ? AND id <= ?",
-            (after, to),
+        query = (
+            f"SELECT id, status, {updated}, {', '.join(_COMPARED[table])} FROM {table}"
+            " WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
         )
-        return {
-            id: Fingerprint(Group(f"{moment(at):%Y-%m-%d}", status), _checksum(values), updated_at)
-            for id, status, updated_at, *values, at in rows
-        }
+        found: dict[int, Fingerprint] = {}
+        while rows := await self._session.fetch(query, (after, to, _COMPARED_AT_ONCE)):
+            found |= await asyncio.to_thread(_fingerprints, rows)
+            after = rows[-1][0]
+        return found
 
     async def close(self) -> None:
         await self._session.close()
@@ -165,6 +169,7 @@ async def open_copy(target: Target) -> SqliteCopy:
     if target.read_only:
         raise Refused(f"{place} is open read-only.", hint="Start without read-only to fill it.")
     try:
+        await asyncio.to_thread(_check_ours, path, place)
         await asyncio.to_thread(path.touch, 0o600)
         await asyncio.to_thread(create, path)
     except OSError as error:
@@ -185,11 +190,31 @@ async def open_copy(target: Target) -> SqliteCopy:
     return SqliteCopy(session, place)
 
 
+def _check_ours(path: Path, place: str) -> None:
+    """Raise Refused for a file with tables in which sync has kept no position; it is left alone."""
+    if not path.exists() or not path.stat().st_size:
+        return
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        names = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
+    if names and "sync" not in names:
+        raise Refused(
+            f"{place} is not empty, and no copy that sync has made.",
+            hint="Choose a new file or an empty database.",
+        )
+
+
 async def _make_room(statements: Statements, rows: Sequence[Row]) -> None:
     """Delete tasks that bear an id of these under another number: they were made anew."""
     await statements.execute_each(
         "DELETE FROM task WHERE task_id = ?2 AND id <> ?1", [row[:2] for row in rows]
     )
+
+
+def _fingerprints(rows: Sequence[Row]) -> dict[int, Fingerprint]:
+    return {
+        id: Fingerprint(Group(f"{moment(at):%Y-%m-%d}", status), _checksum(values), updated_at)
+        for id, status, updated_at, *values, at in rows
+    }
 
 
 def _checksum(values: Sequence[object]) -> int:
