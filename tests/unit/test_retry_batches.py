@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from asynqhub_tui.actions.retry.batch import CHUNK, Batch
+from asynqhub_tui.actions.retry.batch import CHUNK, Batch, is_held
 from asynqhub_tui.actions.retry.batches import KEPT, find_batch, interrupted, list_batches, tidy
 from asynqhub_tui.actions.retry.decision import Decision, Planned, Reason
 from asynqhub_tui.actions.retry.pace import Pace
@@ -101,8 +102,7 @@ async def test_one_process_at_a_time(tmp_path: Path) -> None:
     async with await begun(tmp_path) as batch:
         with pytest.raises(Refused, match="works on"):
             await Batch.take(tmp_path, batch.id)
-    async with await Batch.take(tmp_path, batch.id):
-        pass
+    assert not is_held(batch.folder)
 
 
 async def test_which_batches_there_are(tmp_path: Path) -> None:
@@ -209,3 +209,14 @@ def test_a_slow_pace_goes_one_by_one_and_none_is_without_a_limit() -> None:
     assert Pace(0.5).most(500) == 1
     assert Pace(None).most(500) == 500
     assert Pace(10_000).most(500) == 500
+
+
+async def test_who_is_cancelled_while_letting_go_has_let_go(tmp_path: Path) -> None:
+    batch = await Batch.begin(tmp_path, datetime.now(UTC))
+    assert is_held(batch.folder)
+    closing = asyncio.ensure_future(batch.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert not is_held(batch.folder)

@@ -19,6 +19,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -52,6 +53,7 @@ class Batch:
         self.folder = folder
         self.id = folder.name
         self._lock = lock
+        self._closing = threading.Lock()
         self._outcomes: BinaryIO | None = None
 
     @classmethod
@@ -146,15 +148,20 @@ class Batch:
 
     async def close(self) -> None:
         """Let go of it. A second call does nothing."""
-        await asyncio.to_thread(self._close)
+        try:
+            await asyncio.to_thread(self._close)
+        except asyncio.CancelledError:
+            self._close()  # the program ends, and no thread may come to it any more
+            raise
 
     def _close(self) -> None:
-        if self._outcomes is not None:
-            self._outcomes.close()
-            self._outcomes = None
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        with self._closing:
+            if self._outcomes is not None:
+                self._outcomes.close()
+                self._outcomes = None
+            if self._lock >= 0:
+                os.close(self._lock)
+                self._lock = -1
 
 
 async def outcomes_in(folder: Path) -> AsyncGenerator[list[TaskOutcome], None]:
