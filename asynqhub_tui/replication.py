@@ -1,8 +1,9 @@
 """What `sync` needs of the store that it reads, and of the one that it fills: the copy.
 
 Rows travel as plain tuples in the order of TASK_FIELDS and ATTEMPT_FIELDS, times as microseconds
-since 1970, so that a million of them costs little. `id` is the source's own number of a row, given
-out in ascending order; the copy keeps it.
+since 1970, so that a million of them costs little; those before 1900 or after 2299, which not every
+copy can hold, are moved to that end. `id` is the source's own number of a row, given out in
+ascending order; the copy keeps it.
 
 Every method raises what `repository` says: Unavailable, Refused, SchemaMismatch.
 """
@@ -60,10 +61,6 @@ ATTEMPT_FIELDS = (
 
 TASK_UPDATED = TASK_FIELDS.index("updated_at")
 
-EARLIEST = -2_208_988_800_000_000
-LATEST = 10_413_791_999_999_999
-"""1900 and 2299, the times that every copy can hold; what lies outside is moved to the end."""
-
 
 class Table(StrEnum):
     """The tables whose rows have an id that is kept."""
@@ -96,14 +93,10 @@ class Group(NamedTuple):
 
 
 class Fingerprint(NamedTuple):
-    """One row of a comparison: its group, the checksum of all its fields, and its last update.
-
-    An attempt is never updated: its `updated_at` is 0.
-    """
+    """One row of a comparison: its group, and the checksum of all its fields."""
 
     group: Group
     checksum: int
-    updated_at: int
 
 
 class Moment(BaseModel):
@@ -207,8 +200,8 @@ class Source(Protocol):
     async def rows_of(self, table: Table, ids: Sequence[int]) -> Sequence[Row]:
         """Return the rows with these ids, by id; as rows_by_id there may be fewer."""
 
-    async def first_id(self, table: Table) -> int | None:
-        """Return the lowest id."""
+    async def stretches(self, table: Table, width: int, to: int) -> Sequence[int]:
+        """Return which stretches, as Copy.tallies numbers them, have rows with an id up to `to`."""
 
     async def tally(self, table: Table, after: int, to: int) -> Tally:
         """Count the rows with an id above `after` and up to `to`, and add up their ids."""

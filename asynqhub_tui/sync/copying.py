@@ -61,20 +61,11 @@ SWEEP_SHARE = 20
 class Copying:
     """Fills one copy from one source."""
 
-    def __init__(
-        self,
-        source: Source,
-        copy: Copy,
-        pace: Pace,
-        watcher: Watcher,
-        *,
-        sweep_rest: float = SWEEP_REST,
-    ) -> None:
+    def __init__(self, source: Source, copy: Copy, pace: Pace, watcher: Watcher) -> None:
         self._source = source
         self._copy = copy
         self._pace = pace
         self._watcher = watcher
-        self._sweep_rest = sweep_rest
         self._sweep_from = 0.0
         self._position = Position(place=source.place, identity=source.identity)
         # What is there already of the stretch that the next round reads again: the ids of rows,
@@ -131,23 +122,12 @@ class Copying:
     async def _begin(self) -> Round:
         moment = await self._pace.read(self._source.moment)
         done = self._position.done
-        turn = await self._whole(moment) if done is None else self._delta(moment, done)
+        turn = _whole(moment) if done is None else self._delta(moment, done)
         self._position = self._position.model_copy(update={"round": turn})
         if turn.full:
             # Before any row is written: what is in the store is ours from here on.
             await self._save(self._position)
         return turn
-
-    async def _whole(self, moment: Moment) -> Round:
-        task = await self._pace.read(self._source.first_id, Table.TASK)
-        attempt = await self._pace.read(self._source.first_id, Table.ATTEMPT)
-        return Round(
-            moment=moment,
-            full=True,
-            sweeps=True,
-            tasks=Place(0, (task or 1) - 1),
-            attempts=(attempt or 1) - 1,
-        )
 
     def _delta(self, moment: Moment, done: Moment) -> Round:
         position = self._position
@@ -190,14 +170,16 @@ class Copying:
         await self._copy_by_id(Table.ATTEMPT, turn, turn.attempts, turn.moment.attempt)
 
     async def _copy_by_id(self, table: Table, turn: Round, after: int, to: int) -> None:
-        if turn.full:
-            self._watcher.stage(f"copying {table}", to, after)
+        told = not turn.full
 
         def read(place: Place) -> Awaitable[Sequence[Row]]:
             return self._source.rows_by_id(table, place.id, to, BATCH)
 
         async with aclosing(self._read_ahead(read, Place(0, after))) as batches:
             async for rows in batches:
+                if not told:
+                    self._watcher.stage(f"copying {table}", to, rows[0][0] - 1)
+                    told = True
                 last = rows[-1][0]
                 if table is Table.TASK:
                     written = await self._write_new(table, rows, turn, tasks=Place(0, last))
@@ -243,7 +225,7 @@ class Copying:
         for table, to in ((Table.ATTEMPT, moment.attempt), (Table.TASK, moment.task)):
             await sweep(self._source, self._copy, self._pace, self._watcher, table, to, write)
         now = time.monotonic()
-        self._sweep_from = now + max(self._sweep_rest, (now - began) * SWEEP_SHARE)
+        self._sweep_from = now + max(SWEEP_REST, (now - began) * SWEEP_SHARE)
 
     async def _finish(self, turn: Round) -> None:
         position = self._position
@@ -292,6 +274,10 @@ class Copying:
         for table, least in self._read_again.items():
             seen = self._seen[table].items()
             self._seen[table] = {id: stamp for id, stamp in seen if stamp > least}
+
+
+def _whole(moment: Moment) -> Round:
+    return Round(moment=moment, full=True, sweeps=True, tasks=Place(0, 0), attempts=0)
 
 
 def _place(rows: Sequence[Row]) -> Place:

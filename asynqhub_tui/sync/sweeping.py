@@ -21,6 +21,9 @@ SLICE = 2_000
 ALL = 2**62
 """Above every id."""
 
+Span = tuple[int, int]
+"""Ids above the first, up to the second."""
+
 _NONE = Tally(0, 0)
 
 
@@ -38,26 +41,39 @@ async def sweep(
     `write` takes what was missing.
     """
     ours = await copy.tallies(table, WIDTH, ALL)
-    to = max(to, await highest(copy, table, ours, WIDTH))
-    first = await pace.read(source.first_id, table)
-    lowest = min([(first - 1) // WIDTH] if first is not None else [], default=to // WIDTH + 1)
-    watcher.stage(f"looking through {table}", to, min([lowest, *ours]) * WIDTH)
-    stretches = sorted({*ours, *range(lowest, -(-to // WIDTH))})
-    for stretch in stretches:
-        after, end = stretch * WIDTH, min((stretch + 1) * WIDTH, to)
-        theirs = await pace.read(source.tally, table, after, end) if stretch >= lowest else _NONE
+    spans = await spans_of(source, copy, pace, table, to, ours, WIDTH)
+    watcher.stage(f"looking through {table}", *extent(spans))
+    for span in spans:
+        theirs = await pace.read(source.tally, table, *span)
         changed = 0
-        if theirs != ours.get(stretch, _NONE):
-            changed = await _mend(source, copy, pace, table, (after, end), write)
-        watcher.advanced(end, changed)
+        if theirs != ours.get(span[0] // WIDTH, _NONE):
+            changed = await _mend(source, copy, pace, table, span, write)
+        watcher.advanced(span[1], changed)
 
 
-async def highest(copy: Copy, table: Table, tallies: Mapping[int, Tally], width: int) -> int:
-    """Return the highest id of a copy, 0 of an empty one; the source may have it no longer."""
-    if not tallies:
-        return 0
-    last = max(tallies)
-    return max(await copy.ids(table, last * width, (last + 1) * width), default=0)
+async def spans_of(
+    source: Source,
+    copy: Copy,
+    pace: Pace,
+    table: Table,
+    to: int,
+    ours: Mapping[int, Tally],
+    width: int,
+) -> list[Span]:
+    """Return the stretches in which either has rows, up to the id `to` or the copy's highest.
+
+    The copy may have higher ones than the source, which has them no longer. `ours` are its tallies.
+    """
+    if ours:
+        last = max(ours)
+        to = max(to, *await copy.ids(table, last * width, (last + 1) * width))
+    theirs = await pace.read(source.stretches, table, width, to)
+    return [(n * width, min((n + 1) * width, to)) for n in sorted({*ours, *theirs})]
+
+
+def extent(spans: Sequence[Span]) -> tuple[int, int]:
+    """Return where spans end and where they begin, as a watcher is told."""
+    return (spans[-1][1], spans[0][0]) if spans else (0, 0)
 
 
 async def _mend(
@@ -65,11 +81,11 @@ async def _mend(
     copy: Copy,
     pace: Pace,
     table: Table,
-    stretch: tuple[int, int],
+    span: Span,
     write: Callable[[Table, Sequence[Row]], Awaitable[None]],
 ) -> int:
-    theirs = set(await pace.read(source.ids, table, *stretch))
-    ours = set(await copy.ids(table, *stretch))
+    theirs = set(await pace.read(source.ids, table, *span))
+    ours = set(await copy.ids(table, *span))
     for some in _slices(sorted(ours - theirs)):
         await copy.remove(table, some)
     missing = 0

@@ -16,7 +16,7 @@ from asynqhub_tui.replication import (
     Table,
 )
 from asynqhub_tui.sync.pace import Pace
-from asynqhub_tui.sync.sweeping import ALL, highest
+from asynqhub_tui.sync.sweeping import ALL, Span, extent, spans_of
 from asynqhub_tui.sync.watching import Watcher
 
 LOOKS = 3
@@ -24,8 +24,6 @@ LOOKS = 3
 
 WIDTH = 5_000
 """Ids in a stretch: all payloads of it are read by each of the two."""
-
-BATCH = 5_000
 
 _KEY = [ATTEMPT_FIELDS.index(name) for name in ("task_id", "started_at", "attempt", "status")]
 
@@ -59,14 +57,11 @@ async def compare(
     found = {}
     for table in Table:
         to = moment.task if table is Table.TASK else moment.attempt
-        first = await pace.read(source.first_id, table)
         ours = await copy.tallies(table, WIDTH, ALL)
-        to = max(to, await highest(copy, table, ours, WIDTH))
-        lowest = min([*ours, *([] if first is None else [(first - 1) // WIDTH])], default=0)
-        watcher.stage(f"comparing {table}", to, lowest * WIDTH)
+        spans = await spans_of(source, copy, pace, table, to, ours, WIDTH)
+        watcher.stage(f"comparing {table}", *extent(spans))
         found[table] = comparison = Comparison()
-        for stretch in range(lowest, -(-to // WIDTH)):
-            span = (stretch * WIDTH, min((stretch + 1) * WIDTH, to))
+        for span in spans:
             looking = _Stretch(source, copy, pace, table, span)
             await looking.add_to(comparison, catch_up)
             watcher.advanced(span[1], 0)
@@ -76,9 +71,7 @@ async def compare(
 class _Stretch:
     """A stretch of ids of one table."""
 
-    def __init__(
-        self, source: Source, copy: Copy, pace: Pace, table: Table, span: tuple[int, int]
-    ) -> None:
+    def __init__(self, source: Source, copy: Copy, pace: Pace, table: Table, span: Span) -> None:
         self._source = source
         self._copy = copy
         self._pace = pace
@@ -126,7 +119,7 @@ class _Stretch:
         last: dict[tuple[object, ...], int] = {}
         keys: dict[int, tuple[object, ...]] = {}
         after, to = self._span
-        while rows := await self._pace.read(self._source.rows_by_id, self._table, after, to, BATCH):
+        while rows := await self._pace.read(self._source.rows_by_id, self._table, after, to, WIDTH):
             for row in rows:
                 key = tuple(row[at] for at in _KEY)
                 last[key] = row[0]

@@ -158,6 +158,25 @@ async def test_rows_are_counted_by_stretches_of_ids(
             assert tallies.get(stretch, (0, 0)) == theirs
 
 
+async def test_ids_may_lie_far_apart(
+    origin: SourceHub, copying: Copying, source: Source, copy: Copy
+) -> None:
+    origin.sql("ALTER SEQUENCE task_id_seq RESTART WITH 4000000000000")
+    origin.sql("ALTER SEQUENCE task_attempt_id_seq RESTART WITH 7")
+    origin.fill(20)
+    origin.sql("UPDATE task SET id = 3 WHERE task_id = 'task-5'")
+    stretches = await source.stretches(Table.TASK, 100, 2**60)
+    assert list(stretches) == [0, 39_999_999_999, 40_000_000_000]
+    assert list(await source.stretches(Table.TASK, 100, 3)) == [0]
+    assert list(await source.stretches(Table.TASK, 100, 2)) == []
+    await copying.round()
+    assert await differences(source, copy) == []
+    origin.sql("DELETE FROM task_attempt WHERE task_id = 'task-9'")
+    origin.sql("DELETE FROM task WHERE task_id = 'task-9'")
+    await copying.round(sweeps=True)
+    assert await differences(source, copy) == []
+
+
 async def test_a_deleted_worker_goes_with_all_that_it_had(
     origin: SourceHub, copying: Copying, source: Source, copy: Copy
 ) -> None:
@@ -197,8 +216,9 @@ async def test_deleted_rows_are_noticed_by_themselves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(copying_module, "SWEEP_SHARE", 0)
+    monkeypatch.setattr(copying_module, "SWEEP_REST", 0)
     origin.fill(60)
-    copying = Copying(source, copy, Pace(1.0), watcher, sweep_rest=0)
+    copying = Copying(source, copy, Pace(1.0), watcher)
     await copying.round()
     origin.sql("DELETE FROM task_attempt WHERE task_id = 'task-7'")
     origin.sql("DELETE FROM task WHERE task_id = 'task-7'")

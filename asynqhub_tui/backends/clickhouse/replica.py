@@ -138,18 +138,13 @@ class ClickHouseCopy:
         return {Group(day, status): Tally(*tally) for day, status, *tally in rows}
 
     async def fingerprints(self, table: Table, after: int, to: int) -> Mapping[int, Fingerprint]:
-        updated = _micros("updated_at") if table is Table.TASK else "0"
         rows = await self._stretch(
-            f"SELECT {_ID[table]}, {_DAY[table]}, status, {_CHECKSUM[table]}, {updated}"
-            f" FROM {table} FINAL",
+            f"SELECT {_ID[table]}, {_DAY[table]}, status, {_CHECKSUM[table]} FROM {table} FINAL",
             table,
             after,
             to,
         )
-        return {
-            id: Fingerprint(Group(day, status), checksum, updated_at)
-            for id, day, status, checksum, updated_at in rows
-        }
+        return {id: Fingerprint(Group(day, status), checksum) for id, day, status, checksum in rows}
 
     async def close(self) -> None:
         await self._database.close()

@@ -69,9 +69,9 @@ class PostgresSource:
         bound = {"ids": list(ids), "limit": len(ids), "bytes": BATCH_BYTES}
         return await self._fetch(_BY_IDS[table], bound)
 
-    async def first_id(self, table: Table) -> int | None:
-        [(first,)] = await self._fetch(f"SELECT min(id) FROM {table}")
-        return None if first is None else int(first)
+    async def stretches(self, table: Table, width: int, to: int) -> Sequence[int]:
+        rows = await self._fetch(_STRETCHES[table], {"width": width, "to": to})
+        return [row[0] for row in rows]
 
     async def tally(self, table: Table, after: int, to: int) -> Tally:
         [row] = await self._fetch(
@@ -96,10 +96,7 @@ class PostgresSource:
 
     async def fingerprints(self, table: Table, after: int, to: int) -> Mapping[int, Fingerprint]:
         rows = await self._fetch(_FINGERPRINTS[table], {"after": after, "to": to})
-        return {
-            id: Fingerprint(Group(day, status), checksum, updated_at)
-            for id, day, status, checksum, updated_at in rows
-        }
+        return {id: Fingerprint(Group(day, status), checksum) for id, day, status, checksum in rows}
 
     async def close(self) -> None:
         await self._database.close()
@@ -139,7 +136,7 @@ _OWNERS = {name: f"o.{name.removeprefix('task_')}" for name in ATTEMPT_FIELDS[-3
 
 
 def _bounded(time: str) -> str:
-    """Write a time within replication.EARLIEST and LATEST: PostgreSQL also knows infinity."""
+    """Write a time within the bounds of `replication`: PostgreSQL also knows infinity."""
     # Not `least` and `greatest` alone, which make a time of none.
     bounds = "'1900-01-01Z'), '2299-12-31 23:59:59.999999Z'"
     return f"CASE WHEN {time} IS NOT NULL THEN least(greatest({time}, {bounds}) END"
@@ -186,6 +183,21 @@ SELECT pid, {_micros("xact_start")} FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
     AND backend_type = 'client backend'
 """
+
+# From each stretch to the next that has a row: one step in the index each, however large the gaps.
+_STRETCHES = {
+    table: f"""
+WITH RECURSIVE found AS (
+    SELECT (min(r.id) - 1) / %(width)s AS stretch FROM {table} AS r WHERE r.id <= %(to)s
+    UNION ALL
+    SELECT (SELECT (min(r.id) - 1) / %(width)s FROM {table} AS r
+        WHERE r.id > (found.stretch + 1) * %(width)s AND r.id <= %(to)s)
+    FROM found WHERE found.stretch IS NOT NULL
+)
+SELECT stretch FROM found WHERE stretch IS NOT NULL
+"""
+    for table in Table
+}
 
 _STRETCH = " WHERE id > %(after)s AND id <= %(to)s"
 
@@ -289,7 +301,7 @@ SELECT r.id, {_day("r.created_at")} AS day, r.status, {
             _micros("r.updated_at"),
             "r.payload::text",
         )
-    } AS checksum, {_micros("r.updated_at")} AS updated_at
+    } AS checksum
 FROM task AS r WHERE r.id > %(after)s AND r.id <= %(to)s
 """,
     Table.ATTEMPT: f"""
@@ -307,7 +319,7 @@ SELECT r.id, {_day("r.started_at")} AS day, r.status, {
             _text("trace_id"),
             _text("span_id"),
         )
-    } AS checksum, 0::bigint AS updated_at
+    } AS checksum
 FROM task_attempt AS r WHERE r.id > %(after)s AND r.id <= %(to)s
 """,
 }

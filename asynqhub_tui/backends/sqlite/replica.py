@@ -141,9 +141,8 @@ class SqliteCopy:
         return found
 
     async def fingerprints(self, table: Table, after: int, to: int) -> Mapping[int, Fingerprint]:
-        updated = "updated_at" if table is Table.TASK else "0"
         query = (
-            f"SELECT id, status, {updated}, {', '.join(_COMPARED[table])} FROM {table}"
+            f"SELECT id, status, {', '.join(_COMPARED[table])} FROM {table}"
             " WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
         )
         found: dict[int, Fingerprint] = {}
@@ -212,8 +211,8 @@ async def _make_room(statements: Statements, rows: Sequence[Row]) -> None:
 
 def _fingerprints(rows: Sequence[Row]) -> dict[int, Fingerprint]:
     return {
-        id: Fingerprint(Group(f"{moment(at):%Y-%m-%d}", status), _checksum(values), updated_at)
-        for id, status, updated_at, *values, at in rows
+        id: Fingerprint(Group(f"{moment(at):%Y-%m-%d}", status), _checksum(values))
+        for id, status, *values, at in rows
     }
 
 
