@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from pydantic import BaseModel, ValidationError
 
 from asynqhub_tui.models import WorkerConfig
-from asynqhub_tui.repository import Freshness
+from asynqhub_tui.repository import Freshness, Refused
 
 Row = tuple[Any, ...]
 
@@ -154,6 +154,14 @@ class Position(BaseModel):
     swept_at: int = 0
     swept_deleted: int | None = None
     round: Round | None = None
+
+
+def no_copy(place: str) -> Refused:
+    """Return the error of a store that holds something else than a copy that sync has made."""
+    return Refused(
+        f"{place} is not empty, and no copy that sync has made.",
+        hint="Choose a new file or an empty database.",
+    )
 
 
 def freshness_of(position: str | None) -> Freshness | None:

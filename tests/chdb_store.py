@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -22,24 +22,17 @@ _SETTINGS = {"async_insert": 0, "fsync_metadata": 0}
 class Installations:
     """Databases of one engine that are used again: making one takes thirty times as long."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, create_database: Callable[[], str], client_of: Callable[[str], Client]
+    ) -> None:
         self._idle: list[tuple[str, Client]] = []
-
-    def add(self, dsn: str, client: Client) -> None:
-        """Create the tables in an empty database, which `client` is connected to."""
-        for statement in statements():
-            client.command(statement)
-        self._idle.append((dsn, client))
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is none left to use."""
-        return not self._idle
+        self._create_database = create_database
+        self._client_of = client_of
 
     @contextmanager
     def use(self) -> Iterator[tuple[str, Client]]:
         """Give the DSN of one without rows, and a client to look behind the scenes."""
-        dsn, client = self._idle.pop()
+        dsn, client = self._idle.pop() if self._idle else self._new()
         yield dsn, client
         client.command(f"TRUNCATE ALL TABLES FROM {client.database}")
         self._idle.append((dsn, client))
@@ -49,6 +42,13 @@ class Installations:
         for _, client in self._idle:
             client.close()
 
+    def _new(self) -> tuple[str, Client]:
+        dsn = self._create_database()
+        client = self._client_of(dsn)
+        for statement in statements():
+            client.command(statement)
+        return dsn, client
+
 
 class ChdbStore:
     """A folder of the engine, which a process can open one of; it goes when the store is closed."""
@@ -56,7 +56,7 @@ class ChdbStore:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="chdb-"))
         self._numbers = itertools.count(1)
-        self._installations = Installations()
+        self._installations = Installations(self.create_database, self.client_of)
         # Open as long as the store is: the engine takes a second to start.
         self._client = clickhouse_connect.get_client(
             interface="chdb", path=str(self.folder), settings=_SETTINGS
@@ -75,14 +75,9 @@ class ChdbStore:
         self._client.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    @contextmanager
-    def installation(self) -> Iterator[tuple[str, Client]]:
+    def installation(self) -> AbstractContextManager[tuple[str, Client]]:
         """Give the DSN of an installation without rows, and a client on it."""
-        if self._installations.is_empty:
-            dsn = self.create_database()
-            self._installations.add(dsn, self.client_of(dsn))
-        with self._installations.use() as found:
-            yield found
+        return self._installations.use()
 
     def create_database(self) -> str:
         """Return the DSN of a database without tables."""

@@ -13,8 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote, urlencode, urlsplit
@@ -50,7 +49,7 @@ class ClickHouseServer:
         self.password = password
         self.folder = Path(tempfile.mkdtemp(prefix="clickhouse-", dir="/tmp"))
         self._numbers = itertools.count(1)
-        self._installations = Installations()
+        self._installations = Installations(self.create_database, self.client_of)
         self._process: subprocess.Popen[bytes] | None = None
         atexit.register(self.close)
         self.start()
@@ -115,14 +114,9 @@ class ClickHouseServer:
             self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    @contextmanager
-    def installation(self) -> Iterator[tuple[str, Client]]:
+    def installation(self) -> AbstractContextManager[tuple[str, Client]]:
         """Give the DSN of an installation without rows, and a client on it."""
-        if self._installations.is_empty:
-            dsn = self.create_database()
-            self._installations.add(dsn, self.client_of(dsn))
-        with self._installations.use() as found:
-            yield found
+        return self._installations.use()
 
     def create_database(self) -> str:
         """Create an empty database, and return its DSN."""

@@ -132,6 +132,17 @@ class PostgresServer:
         self.stop()
         self.start()
 
+    def become_standby(self) -> None:
+        """Start it anew as a standby, whose primary is away: it can be read, and never ends it."""
+        for setting, value in (("wal_level", "replica"), ("max_wal_senders", "1")):
+            statement = sql.SQL("ALTER SYSTEM SET {} = {}")
+            with psycopg.connect(self.socket_dsn("postgres"), autocommit=True) as connection:
+                connection.execute(statement.format(sql.Identifier(setting), sql.Literal(value)))
+        self.restart()
+        self.stop()
+        (self._data / "standby.signal").touch()
+        self.start()
+
     def close(self) -> None:
         """Stop it if it runs and remove its data. A second call does nothing."""
         if self._closed:

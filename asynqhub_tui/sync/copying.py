@@ -31,6 +31,7 @@ from asynqhub_tui.replication import (
     Source,
     Span,
     Table,
+    no_copy,
 )
 from asynqhub_tui.repository import Refused
 from asynqhub_tui.sync.pace import Pace
@@ -83,10 +84,7 @@ class Copying:
         text = await self._copy.position()
         if text is None:
             if not await self._copy.is_empty():
-                raise Refused(
-                    f"{self._copy.place} is not empty, and no copy that sync has made.",
-                    hint="Choose a new file or an empty database.",
-                )
+                raise no_copy(self._copy.place)
             return self._position
         position = read_position(text, self._copy.place)
         if position.identity != self._source.identity:

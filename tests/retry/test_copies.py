@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from asynqhub_tui.actions import delete_worker, enable_worker, replay
 from asynqhub_tui.actions.retry.decision import Decision, Reason
-from asynqhub_tui.actions.retry.records import Kind
+from asynqhub_tui.actions.retry.records import Ending, Kind
 from asynqhub_tui.backends import Target, open_copy, open_hub, open_source
 from asynqhub_tui.backends.original import OriginalHub
 from asynqhub_tui.models import FAIL, PENDING, SUCCESS
@@ -178,3 +178,24 @@ async def test_two_clusters_are_told_apart(engine: Engine) -> None:
             assert len(other.identity.split(".")) == 4
     finally:
         await source.close()
+
+
+async def test_a_source_that_is_away_skips_what_needs_it(copy: Stage) -> None:
+    nowhere = Target("postgres", SecretStr("postgres://127.0.0.1:1/hub"))
+    copy.hub.original = OriginalHub(nowhere, copy.hub)
+    planned = await copy.planned(await copy.prepare("archived", "lost"))
+    assert planned["archived"].decision is Decision.RESUME
+    assert planned["lost"].reason is Reason.STALE
+
+
+async def test_a_batch_goes_on_only_where_the_source_is_known(copy: Stage) -> None:
+    know_source(copy)
+    plan = await copy.prepare("lost")
+    known, copy.hub.original = copy.hub.original, None
+    end = await copy.run(plan)
+    assert end.ending is Ending.STOPPED
+    assert "its source is not known" in (end.sentence or "")
+    assert copy.pending() == []
+    copy.hub.original = known
+    assert (await copy.resume(plan.batch.id)).ending is Ending.DONE
+    assert copy.pending() == ["lost"]

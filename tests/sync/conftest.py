@@ -23,9 +23,8 @@ KINDS = ("sqlite", "chdb", "clickhouse")
 @pytest.fixture
 def origin(postgres_server: PostgresServer) -> Iterator[SourceHub]:
     """A hub's database with two workers, to write into."""
-    dsn = postgres_server.create_database()
-    yield SourceHub(dsn)
-    postgres_server.drop_database(dsn)
+    with postgres_server.installation() as dsn:
+        yield SourceHub(dsn)
 
 
 @pytest.fixture(params=KINDS)

@@ -7,12 +7,12 @@ from types import TracebackType
 
 from asynqhub_tui.backends import Target
 from asynqhub_tui.backends.clickhouse.database import Database
-from asynqhub_tui.backends.clickhouse.location import Folder, location_of
+from asynqhub_tui.backends.clickhouse.location import Folder, location_given
 from asynqhub_tui.backends.clickhouse.position import read_position
 from asynqhub_tui.backends.clickhouse.tasks import ClickHouseTasks
 from asynqhub_tui.backends.clickhouse.workers import ClickHouseWorkers
 from asynqhub_tui.replication import freshness_of
-from asynqhub_tui.repository import Hub, HubInfo, Refused, TaskStore, WorkerRepository
+from asynqhub_tui.repository import Hub, HubInfo, TaskStore, WorkerRepository
 
 __all__ = ["ClickHouseHub", "open_hub"]
 
@@ -53,14 +53,11 @@ async def open_hub(target: Target) -> ClickHouseHub:
     Raises Unavailable where nothing answers, Refused where the server turns us away, and
     SchemaMismatch where the tables are not those of `schema`.
     """
-    if target.dsn is None:
-        raise Refused("No ClickHouse is given.", hint="Give its address as the DSN.")
-    location = location_of(target.dsn.get_secret_value())
+    location = location_given(target.dsn)
     if isinstance(location, Folder):
         await asyncio.to_thread(location.check)
-    database = Database(location, read_only=target.read_only)
+    database = await Database.open(location, read_only=target.read_only)
     try:
-        await database.check()
         copied = freshness_of(await read_position(database))
     except BaseException:
         await database.close()

@@ -84,6 +84,17 @@ class Database:
         self._sizes_at: float | None = None
         self._closed = False
 
+    @classmethod
+    async def open(cls, location: Server | Folder, *, read_only: bool) -> Database:
+        """Connect, and `check`: of what is refused, nothing stays open."""
+        database = cls(location, read_only=read_only)
+        try:
+            await database.check()
+        except BaseException:
+            await database.close()
+            raise
+        return database
+
     async def fetch(
         self,
         query: str,

@@ -79,6 +79,13 @@ class Folder:
         }
 
 
+def location_given(dsn: SecretStr | None) -> Server | Folder:
+    """Read the DSN of a target, as `location_of`. Raises Refused also where none is given."""
+    if dsn is None:
+        raise Refused("No ClickHouse is given.", hint="Give its address as the DSN.")
+    return location_of(dsn.get_secret_value())
+
+
 def location_of(dsn: str) -> Server | Folder:
     """Read a DSN.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from asynqhub_tui.backends import Target
 from asynqhub_tui.backends.clickhouse.database import Database
-from asynqhub_tui.backends.clickhouse.location import Folder, location_of
+from asynqhub_tui.backends.clickhouse.location import Folder, location_given
 from asynqhub_tui.backends.clickhouse.position import NAME, read_position
 from asynqhub_tui.backends.clickhouse.rows import (
     STAMP_COLUMNS,
@@ -33,7 +33,6 @@ from asynqhub_tui.replication import (
     Table,
     Tally,
 )
-from asynqhub_tui.repository import Refused
 
 LONG = 120.0
 """Seconds for what reads a whole column."""
@@ -166,18 +165,10 @@ async def open_copy(target: Target) -> ClickHouseCopy:
     The tables of an embedded one are made; on a server that is the operator's affair. Raises as
     `open_hub`.
     """
-    if target.dsn is None:
-        raise Refused("No ClickHouse is given.", hint="Give its address as the DSN.")
-    location = location_of(target.dsn.get_secret_value())
+    location = location_given(target.dsn)
     if isinstance(location, Folder):
         await apply(target)
-    database = Database(location, read_only=target.read_only)
-    try:
-        await database.check()
-    except BaseException:
-        await database.close()
-        raise
-    return ClickHouseCopy(database)
+    return ClickHouseCopy(await Database.open(location, read_only=target.read_only))
 
 
 def _without_nulls(row: Row, texts: Sequence[int]) -> list[Any]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from asynqhub_tui.backends import Target
 from asynqhub_tui.backends.clickhouse.database import Database
-from asynqhub_tui.backends.clickhouse.location import Folder, location_of
+from asynqhub_tui.backends.clickhouse.location import Folder, location_given
 from asynqhub_tui.backends.clickhouse.schema import create_database, statements
 from asynqhub_tui.repository import Refused
 
@@ -18,9 +18,7 @@ async def apply(target: Target, cluster: str | None = None) -> list[str]:
     What is there is never changed; run again, it changes nothing. A folder of the embedded engine
     is made. Raises Refused, and Unavailable as `open_hub`.
     """
-    if target.dsn is None:
-        raise Refused("No ClickHouse is given.", hint="Give its address as the DSN.")
-    location = location_of(target.dsn.get_secret_value())
+    location = location_given(target.dsn)
     if isinstance(location, Folder):
         if cluster is not None:
             raise Refused("The embedded engine is no cluster.", hint="Leave --cluster out.")

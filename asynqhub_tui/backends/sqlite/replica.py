@@ -28,6 +28,7 @@ from asynqhub_tui.replication import (
     Row,
     Table,
     Tally,
+    no_copy,
 )
 from asynqhub_tui.repository import Refused
 
@@ -196,10 +197,7 @@ def _check_ours(path: Path, place: str) -> None:
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
         names = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
     if names and "sync" not in names:
-        raise Refused(
-            f"{place} is not empty, and no copy that sync has made.",
-            hint="Choose a new file or an empty database.",
-        )
+        raise no_copy(place)
 
 
 async def _make_room(statements: Statements, rows: Sequence[Row]) -> None:
