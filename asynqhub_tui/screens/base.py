@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -13,19 +13,13 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from asynqhub_tui import copying, terminal
-from asynqhub_tui.actions.writing import check_original
+from asynqhub_tui import terminal
 from asynqhub_tui.figures import TimeFormat, clock, span
 from asynqhub_tui.keys import COMMON, Key, bindings
-from asynqhub_tui.models import FAILED_STATUSES, SUCCESS, Task
-from asynqhub_tui.opening import RETRY_OFF
 from asynqhub_tui.polling import Feed, Poller, PollState
-from asynqhub_tui.repository import HubError, Refused
+from asynqhub_tui.repository import HubError
 from asynqhub_tui.screens.key_names import key_name
-from asynqhub_tui.screens.replay import ReplayScreen
-from asynqhub_tui.screens.retry import RetryScreen, Selection
 from asynqhub_tui.session import Session
-from asynqhub_tui.text import one_line
 from asynqhub_tui.widgets.footer import Footer
 from asynqhub_tui.widgets.header import Header, HeaderState
 from asynqhub_tui.widgets.notes import Banner, NoteLine
@@ -355,72 +349,6 @@ class HubScreen(Screen[None]):
         view.times = formats[(formats.index(view.times) + 1) % len(formats)]
         self.show_data()
         self.tell(f"times: {view.times.value}")
-
-    def may_write(self) -> bool:
-        """Return whether tasks can be run again here; say why where they cannot."""
-        session = self.session
-        if session.hub is None:
-            self.tell("not connected yet", "warn")
-        elif session.hub.info.read_only:
-            place = one_line(session.hub.info.place)
-            self.tell(f"{place} is open read-only: start without read-only to change it", "warn")
-        elif session.queue is None:
-            self.tell(session.queue_trouble or RETRY_OFF, "warn")
-        else:
-            return True
-        return False
-
-    def may_add(self) -> bool:
-        """Return whether rows can be written here; say why where they cannot."""
-        if not self.may_write():
-            return False
-        try:
-            check_original(self.session.connected_hub)
-        except Refused as error:
-            self.tell_error(error)
-            return False
-        return True
-
-    def retry(self, selection: Selection, ended: Callable[[frozenset[str]], None]) -> None:
-        """Preview a retry; `ended` is told which tasks are settled, once something was run."""
-
-        def closed(settled: frozenset[str] | None) -> None:
-            if settled is not None:
-                ended(settled)
-                self.action_refresh_now()
-
-        if self.may_write():
-            self.app.push_screen(RetryScreen(self.session, selection), closed)
-
-    def replay(self, task: Task) -> None:
-        """Ask whether a task is to be replayed, where it has succeeded."""
-        if task.status in FAILED_STATUSES:
-            retry = key_name(self.session, f"{self.TAB}.retry")
-            self.tell(f"this task has failed: {retry} retries it", "warn")
-        elif task.status != SUCCESS:
-            self.tell("this task has not succeeded yet", "warn")
-        elif self.may_add():
-            self.app.push_screen(ReplayScreen(self.session, task.task_id), self._replayed)
-
-    def _replayed(self, copy_id: str | None) -> None:
-        """Show the copy, where that was chosen."""
-        self.action_refresh_now()
-        if copy_id is not None:
-            self.post_message(Go("task", task_id=copy_id))
-
-    async def copy_task(self, task: Task, what: str) -> None:
-        """Copy what was chosen of a task."""
-        hub = self.session.connected_hub
-        state = self.session.view.state(task)
-        try:
-            text = await copying.task_text(hub.tasks, task, hub.info.backend, state, what)
-        except HubError as error:
-            self.tell_error(error)
-            return
-        if text:
-            await self.copy_text(text, what)
-        else:
-            self.tell(f"this task has no {what}")
 
     async def copy_text(self, text: str, what: str) -> None:
         """Put a text on the clipboard, and say so."""

@@ -18,7 +18,7 @@ from asynqhub_tui.models import SUCCESS, Attempt, Task, last_failed
 from asynqhub_tui.polling import Feed
 from asynqhub_tui.queue import ARCHIVED, RETRY
 from asynqhub_tui.repository import NotFound
-from asynqhub_tui.screens.base import HubScreen
+from asynqhub_tui.screens.deeds import TaskDeeds
 from asynqhub_tui.screens.key_names import key_name
 from asynqhub_tui.screens.retry import Selection
 from asynqhub_tui.session import Session
@@ -123,7 +123,7 @@ def _worker_and_queue(task: Task, width: int) -> Line:
     return Line([*pieces, Piece(fit_ends(one_line(task.queue), width - width_of(pieces)))])
 
 
-class TaskScreen(HubScreen):
+class TaskScreen(TaskDeeds):
     """Shows the task that was opened last."""
 
     TAB = "task"

@@ -30,7 +30,8 @@ from asynqhub_tui.models import (
 )
 from asynqhub_tui.polling import Feed
 from asynqhub_tui.repository import HubError, NotFound, TaskFilter
-from asynqhub_tui.screens.base import Go, HubScreen
+from asynqhub_tui.screens.base import Go
+from asynqhub_tui.screens.deeds import TaskDeeds
 from asynqhub_tui.screens.key_names import key_name
 from asynqhub_tui.screens.retry import Selection
 from asynqhub_tui.screens.task_list import TaskList
@@ -78,7 +79,7 @@ FATES_QUEUES = 8
 """How many queues are searched at a time; the others have their turn next."""
 
 
-class TasksScreen(HubScreen):
+class TasksScreen(TaskDeeds):
     """The list of tasks that match a filter."""
 
     TAB = "tasks"
