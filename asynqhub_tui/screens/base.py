@@ -14,10 +14,11 @@ from textual.message import Message
 from textual.screen import Screen
 
 from asynqhub_tui import terminal
+from asynqhub_tui.actions.writing import check_original, check_writable
 from asynqhub_tui.figures import TimeFormat, clock, span
 from asynqhub_tui.keys import COMMON, Key, bindings
 from asynqhub_tui.polling import Feed, Poller, PollState
-from asynqhub_tui.repository import HubError
+from asynqhub_tui.repository import HubError, Refused
 from asynqhub_tui.screens.key_names import key_name
 from asynqhub_tui.session import Session
 from asynqhub_tui.widgets.footer import Footer
@@ -349,6 +350,16 @@ class HubScreen(Screen[None]):
         view.times = formats[(formats.index(view.times) + 1) % len(formats)]
         self.show_data()
         self.tell(f"times: {view.times.value}")
+
+    def may_change(self) -> bool:
+        """Return whether rows can be changed here, to last; say why where they cannot."""
+        try:
+            check_writable(self.session.connected_hub)
+            check_original(self.session.connected_hub)
+        except Refused as error:
+            self.tell_error(error)
+            return False
+        return True
 
     async def copy_text(self, text: str, what: str) -> None:
         """Put a text on the clipboard, and say so."""

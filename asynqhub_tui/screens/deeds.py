@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from asynqhub_tui import copying
-from asynqhub_tui.actions.writing import check_original
 from asynqhub_tui.models import FAILED_STATUSES, SUCCESS, Task
 from asynqhub_tui.opening import RETRY_OFF
-from asynqhub_tui.repository import HubError, Refused
+from asynqhub_tui.repository import HubError
 from asynqhub_tui.screens.base import Go, HubScreen
 from asynqhub_tui.screens.key_names import key_name
 from asynqhub_tui.screens.replay import ReplayScreen
@@ -33,17 +32,6 @@ class TaskDeeds(HubScreen):
             return True
         return False
 
-    def may_add(self) -> bool:
-        """Return whether rows can be written here; say why where they cannot."""
-        if not self.may_write():
-            return False
-        try:
-            check_original(self.session.connected_hub)
-        except Refused as error:
-            self.tell_error(error)
-            return False
-        return True
-
     def retry(self, selection: Selection, ended: Callable[[frozenset[str]], None]) -> None:
         """Preview a retry; `ended` is told which tasks are settled, once something was run."""
 
@@ -62,7 +50,7 @@ class TaskDeeds(HubScreen):
             self.tell(f"this task has failed: {retry} retries it", "warn")
         elif task.status != SUCCESS:
             self.tell("this task has not succeeded yet", "warn")
-        elif self.may_add():
+        elif self.may_write() and self.may_change():
             self.app.push_screen(ReplayScreen(self.session, task.task_id), self._replayed)
 
     def _replayed(self, copy_id: str | None) -> None:

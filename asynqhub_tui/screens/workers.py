@@ -12,7 +12,6 @@ from textual.binding import BindingType
 from asynqhub_tui import copying
 from asynqhub_tui.actions.enable_worker import disable, enable
 from asynqhub_tui.actions.journal import Journal
-from asynqhub_tui.actions.writing import check_original, check_writable
 from asynqhub_tui.consumers import Consumers, consumers
 from asynqhub_tui.dsn import mask
 from asynqhub_tui.figures import clock
@@ -20,7 +19,7 @@ from asynqhub_tui.keys import WORKERS, bindings
 from asynqhub_tui.models import TimeSeriesStats, Window, WorkerConfig, WorkerStats
 from asynqhub_tui.polling import Feed
 from asynqhub_tui.queue import Server
-from asynqhub_tui.repository import HubError, Refused
+from asynqhub_tui.repository import HubError
 from asynqhub_tui.screens.base import Go, HubScreen
 from asynqhub_tui.screens.delete_worker import DeleteWorkerScreen
 from asynqhub_tui.screens.key_names import key_name
@@ -224,7 +223,7 @@ class WorkersScreen(HubScreen):
 
     def action_enable(self) -> None:
         """Ask whether to disable the worker, or enable it again."""
-        if self.table.current is None or not self._may_write():
+        if self.table.current is None or not self.may_change():
             return
         worker = self._chosen = self.table.current.config
         verb = "Disable" if worker.is_enabled else "Enable"
@@ -243,19 +242,9 @@ class WorkersScreen(HubScreen):
         self.tell(" ".join(report.sentences), "" if report.done else "warn")
         self._read_workers()
 
-    def _may_write(self) -> bool:
-        """Whether anything can be changed; where not, say so before anything is asked."""
-        try:
-            check_writable(self.session.connected_hub)
-            check_original(self.session.connected_hub)
-        except Refused as error:
-            self.tell_error(error)
-            return False
-        return True
-
     def action_delete(self) -> None:
         """Open the dialog for the worker under the cursor."""
-        if self.table.current is not None and self._may_write():
+        if self.table.current is not None and self.may_change():
             name = self.table.current.config.worker_name
             self.app.push_screen(DeleteWorkerScreen(self.session, name), self._deleted)
 

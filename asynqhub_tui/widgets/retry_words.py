@@ -27,6 +27,10 @@ HIGH = 40
 _SKIPPED = {
     Reason.NOT_FAILED: "It has not failed: there is nothing to retry.",
     Reason.QUEUED: "It waits in its queue already.",
+    Reason.STALE: (
+        "This is a copy, and its source is not known, or away: with --source, what asynq no longer"
+        " holds is read there again."
+    ),
     Reason.RUNNING: "It runs already.",
     Reason.COMPLETED: "asynq says that it is completed.",
     Reason.RETRIES_LEFT: "It has retries left, and asynq's copy was not found: it is likely on its"

@@ -36,7 +36,7 @@ class Reason(StrEnum):
     TOO_LARGE = "payload over 2 MiB"
     NO_JSON = "payload is no JSON"
     GONE = "no longer there"
-    STALE = "of a copy, whose source was not read (--source)"
+    STALE = "of a copy, its source unknown or away (--source)"
     LEFT_ASYNQ = "no longer with asynq: it ran by itself, or was deleted"
     CHANGED = "changed since the plan"
 
