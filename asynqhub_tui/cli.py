@@ -19,7 +19,6 @@ What is imported at the top is light, so that `--help` is quick.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import errno
 import io
 import os
@@ -96,9 +95,11 @@ def _run(args: argparse.Namespace) -> int:
     _prepare_stdout(json=getattr(args, "json", False))
     if args.command == "schema":
         return _schema(args, settings)
+    from asynqhub_tui.headless import signals
+
     # Standard input is read ahead of the event loop, which would not hear ctrl+c meanwhile.
     request = _retry_request(args, settings) if args.command == "retry" else None
-    return asyncio.run(_answer(args, settings, request))
+    return signals.run(_answer(args, settings, request))
 
 
 def _dashboard(settings: Settings) -> int:
@@ -123,13 +124,13 @@ def _dashboard(settings: Settings) -> int:
 
 
 def _schema(args: argparse.Namespace, settings: Settings) -> int:
-    from asynqhub_tui.headless import schema
+    from asynqhub_tui.headless import schema, signals
     from asynqhub_tui.repository import HubError
 
     if not args.apply:
         return schema.show(args.cluster)
     try:
-        return asyncio.run(schema.create(settings, args.cluster))
+        return signals.run(schema.create(settings, args.cluster))
     except HubError as error:
         _tell_source(error, settings)
         raise
@@ -137,7 +138,7 @@ def _schema(args: argparse.Namespace, settings: Settings) -> int:
 
 def _sync(args: argparse.Namespace, options: dict[str, str | bool]) -> int:
     from asynqhub_tui import settings as sources
-    from asynqhub_tui.headless import UsageError, sync
+    from asynqhub_tui.headless import UsageError, signals, sync
 
     for name in ("backend", "dsn", "redis", "source"):
         if name in options:
@@ -163,7 +164,7 @@ def _sync(args: argparse.Namespace, options: dict[str, str | bool]) -> int:
         json=args.json,
     )
     _prepare_stdout(json=args.json)
-    return asyncio.run(sync.run(request))
+    return signals.run(sync.run(request))
 
 
 async def _answer(args: argparse.Namespace, settings: Settings, request: Request | None) -> int:

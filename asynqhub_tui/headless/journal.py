@@ -13,8 +13,8 @@ from asynqhub_tui.actions.retry.batch import folder_of
 from asynqhub_tui.actions.retry.batches import find_batch, list_batches
 from asynqhub_tui.actions.retry.records import Summary
 from asynqhub_tui.headless import as_json, outcomes, output
-from asynqhub_tui.headless.asking import stopping
 from asynqhub_tui.headless.output import Column
+from asynqhub_tui.headless.signals import stopping
 from asynqhub_tui.queue import TaskQueue
 from asynqhub_tui.repository import Hub, NotFound, Refused
 from asynqhub_tui.text import one_line

@@ -13,8 +13,8 @@ from asynqhub_tui.actions.retry.execution import Progress
 from asynqhub_tui.actions.retry.records import End, Ending, Kind, Summary, TaskOutcome
 from asynqhub_tui.actions.retry.saving import left_over, why
 from asynqhub_tui.headless import as_json, output
-from asynqhub_tui.headless.asking import Stop
 from asynqhub_tui.headless.output import ProgressLine
+from asynqhub_tui.headless.signals import Stop
 from asynqhub_tui.text import one_line
 
 OK, STOPPED, FAILED = 0, 3, 4

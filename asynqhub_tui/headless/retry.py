@@ -15,7 +15,8 @@ from asynqhub_tui.actions.retry.preview import BY_KEY, Preview, decision_lines, 
 from asynqhub_tui.actions.retry.records import Ending
 from asynqhub_tui.actions.retry.run import Plan
 from asynqhub_tui.headless import UsageError, as_json, outcomes, output
-from asynqhub_tui.headless.asking import stopping, typed
+from asynqhub_tui.headless.asking import typed
+from asynqhub_tui.headless.signals import stopping
 from asynqhub_tui.models import TaskRef
 from asynqhub_tui.queue import TaskQueue
 from asynqhub_tui.repository import Hub, NotFound, Refused, TaskFilter

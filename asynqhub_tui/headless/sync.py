@@ -13,7 +13,7 @@ from typing import Any
 from asynqhub_tui import figures
 from asynqhub_tui.backends import COPIES, SOURCES, Target, open_copy, open_source
 from asynqhub_tui.headless import UsageError, as_json, output
-from asynqhub_tui.headless.asking import stopping
+from asynqhub_tui.headless.signals import stopping
 from asynqhub_tui.headless.sync_progress import Progress
 from asynqhub_tui.replication import Copy, Moment, Source, Table
 from asynqhub_tui.repository import Unavailable

@@ -346,7 +346,7 @@ def test_the_demo_can_be_tried_and_says_that_nothing_stays(
     assert done.returncode == 0, done.stderr
     assert "embedded demo: what is done in it goes when the command ends" in done.stderr
     said = json.loads(done.stdout)
-    assert {one["outcome"] for one in said["tasks"]} >= {"resumed", "enqueued", "skipped"}
+    assert {one["outcome"] for one in said["tasks"]} >= {"resumed", "enqueued"}
     assert os.listdir(installation.state / "batches") == [said["batch"]]
     resumed = subprocess.run(
         [PROGRAM, "journal", "resume", said["batch"]],

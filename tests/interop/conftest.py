@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from tests.valkey import ValkeyServer
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Go program; see go/main.go."""
-    return build(tmp_path_factory.mktemp("interop"))
+    """The Go program, one for all processes of a run; see go/main.go."""
+    own = tmp_path_factory.getbasetemp()
+    return build(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
 
 
 @pytest.fixture

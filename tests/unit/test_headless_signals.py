@@ -1,0 +1,106 @@
+"""Signals end a command, whenever they come."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from asynqhub_tui.headless.signals import run, stopping
+
+_IN_VAIN = 20.0
+"""Seconds after which a command ends that nobody has ended."""
+
+
+@contextlib.contextmanager
+def _another_thread_gets(*numbers: signal.Signals) -> Iterator[None]:
+    """Send this process signals that do not wake the thread of the event loop.
+
+    For the loop it is the same as one that comes in the moment before it begins to wait.
+    """
+
+    def get() -> None:
+        for number in numbers:
+            time.sleep(0.2)
+            signal.pthread_kill(threading.get_ident(), number)
+
+    thread = threading.Thread(target=get)
+    thread.start()
+    yield
+    thread.join()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_waits_is_ended(number: signal.Signals) -> None:
+    cleared_up = []
+
+    async def command() -> int:
+        try:
+            await asyncio.sleep(_IN_VAIN)
+        finally:
+            await asyncio.sleep(0)
+            cleared_up.append(True)
+        return 0
+
+    with _another_thread_gets(number):
+        assert run(command()) == 128 + number
+    assert cleared_up
+
+
+def test_the_first_one_asks_to_stop_and_the_second_ends() -> None:
+    told: list[str] = []
+    seen = []
+
+    async def command() -> int:
+        with stopping(told.append, "stopping") as stop:
+            await stop.wait()
+            seen.append(stop.exit_code)
+            await asyncio.sleep(_IN_VAIN)
+        return 0
+
+    with _another_thread_gets(signal.SIGTERM, signal.SIGINT):
+        assert run(command()) == 128 + signal.SIGINT
+    assert (told, seen) == (["stopping"], [128 + signal.SIGTERM])
+
+
+def test_one_that_does_not_end_is_broken_off() -> None:
+    async def command() -> int:
+        try:
+            await asyncio.sleep(_IN_VAIN)
+        except asyncio.CancelledError:
+            await asyncio.sleep(_IN_VAIN)
+        return 0
+
+    with _another_thread_gets(signal.SIGINT, signal.SIGINT), pytest.raises(KeyboardInterrupt):
+        run(command())
+
+
+def test_what_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+
+        async def command() -> int:
+            await asyncio.sleep(0.5)
+            return 7
+
+        with _another_thread_gets(signal.SIGHUP):
+            assert run(command()) == 7
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_afterwards_they_do_what_they_did() -> None:
+    async def command() -> int:
+        with stopping(lambda _: None):
+            return 0
+
+    before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    assert run(command()) == 0
+    after = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    assert after == before
