@@ -33,6 +33,13 @@ PASSWORD = "hub:s3cr@t/ü"  # needs quoting in a URI, as real ones do
 
 _TEMPLATE = "hub_template"
 
+_COLUMNS = """
+SELECT string_agg(
+    format('%s.%s %s', attrelid::regclass, attname, atttypid), ', ' ORDER BY attrelid, attnum)
+FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+WHERE relnamespace = 'public'::regnamespace AND attnum > 0
+"""
+
 _EMPTY = (
     # Whoever was left connected may hold locks.
     """SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
@@ -164,17 +171,22 @@ class PostgresServer:
 
     @contextlib.contextmanager
     def installation(self) -> Iterator[str]:
-        """Give the DSN of an installation without rows; its tables must stay as they are.
+        """Give the DSN of an installation without rows.
 
-        It is used again: making one takes twenty times as long as emptying it.
+        It is used again, unless its tables were altered: making one takes twenty times as long as
+        emptying it.
         """
         dsn = self._idle.pop() if self._idle else self.create_database()
         yield dsn
         name = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
         with psycopg.connect(self.socket_dsn(str(name)), autocommit=True) as connection:
-            for statement in _EMPTY:
+            altered = connection.execute(_COLUMNS).fetchone() != self._columns
+            for statement in () if altered else _EMPTY:
                 connection.execute(statement)
-        self._idle.append(dsn)
+        if altered:
+            self.drop_database(dsn)
+        else:
+            self._idle.append(dsn)
 
     def create_database(self) -> str:
         """Create an installation without tasks and workers, and return its DSN."""
@@ -207,6 +219,7 @@ class PostgresServer:
     def _apply_schema(self, database: str) -> None:
         with psycopg.connect(self.socket_dsn(database)) as connection:
             connection.execute(SCHEMA.read_bytes())
+            self._columns = connection.execute(_COLUMNS).fetchone()
 
     def _configure(self) -> None:
         settings = _SETTINGS | {

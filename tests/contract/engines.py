@@ -216,12 +216,6 @@ def _row(task: Task) -> dict[str, Any]:
 SHARED = ("sqlite", "postgres")
 """The engines for tests in which several processes open one installation."""
 
-DIALECTS = ("sqlite", "postgres", "chdb")
-"""An engine for each SQL there is, for tests of many examples: over HTTP, ClickHouse's is the same.
-
-What goes through HTTP is tested by the many others.
-"""
-
 ENGINES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Engine]]] = {
     "sqlite": Sqlite.fresh,
     "postgres": Postgres.fresh,

@@ -22,7 +22,7 @@ from asynqhub_tui.models import (
 )
 from asynqhub_tui.repository import Hub, Order, TaskFilter
 from tests.contract.builders import THEN, ago, both_rows, ids, make_attempt, make_task, make_worker
-from tests.contract.engines import DIALECTS, Engine
+from tests.contract.engines import Engine
 
 MINUTE = timedelta(minutes=1)
 
@@ -39,8 +39,7 @@ async def found(hub: Hub, filter: TaskFilter) -> set[str]:
     return set(listed)
 
 
-@pytest.mark.parametrize("engine", DIALECTS, indirect=True)
-async def test_every_combination_finds_what_its_parts_say(hub: Hub, engine: Engine) -> None:
+async def test_combinations_find_what_their_parts_say(hub: Hub, engine: Engine) -> None:
     draw = random.Random(3)
     workers = ["worker-1", "worker-2"]
     tasks = [
@@ -62,7 +61,7 @@ async def test_every_combination_finds_what_its_parts_say(hub: Hub, engine: Engi
         (None, "a", "b-"),
         (None, THEN + timedelta(minutes=30)),
     )
-    for worker, statuses, queue, prefix, since in choices:
+    for worker, statuses, queue, prefix, since in draw.sample(list(choices), 50):
         expected = {
             task.task_id
             for task in tasks

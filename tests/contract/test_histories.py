@@ -28,9 +28,9 @@ from asynqhub_tui.models import (
 from asynqhub_tui.repository import Hub
 from tests.contract import oracle
 from tests.contract.builders import make_attempt, make_task, make_worker
-from tests.contract.engines import DIALECTS, Engine
+from tests.contract.engines import Engine
 
-SEEDS = range(6)
+SEEDS = range(4)
 
 WORKERS = [
     make_worker("worker-2", ["web", "mail"], default_timeout=600),
@@ -117,7 +117,6 @@ def told(stats: WorkerStats | QueueStats) -> tuple[object, ...]:
     )
 
 
-@pytest.mark.parametrize("engine", DIALECTS, indirect=True)
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_the_store_says_what_the_rows_say(hub: Hub, engine: Engine, seed: int) -> None:
     history = History(seed)

@@ -12,7 +12,7 @@ import pytest
 from asynqhub_tui.models import DEAD, FAIL, SUCCESS, Task
 from asynqhub_tui.repository import Hub, Order, Page, TaskFilter
 from tests.contract.builders import THEN, WORKER, ids, make_task, make_worker, numbered
-from tests.contract.engines import DIALECTS, Engine
+from tests.contract.engines import Engine
 
 EVERYTHING = TaskFilter()
 
@@ -118,7 +118,6 @@ async def test_both_orders_are_there_on_request(
     assert page.first.order is order
 
 
-@pytest.mark.parametrize("engine", DIALECTS, indirect=True)
 @pytest.mark.parametrize("order", Order)
 @pytest.mark.parametrize(
     "filter",

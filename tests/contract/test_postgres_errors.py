@@ -29,10 +29,9 @@ from tests.servers import PASSWORD, PostgresServer, free_port
 @pytest.fixture
 def dsn(postgres_server: PostgresServer) -> Iterator[str]:
     """An installation with the worker `worker-1` and the task `t1`."""
-    made = postgres_server.create_database()
-    Postgres(made).load([make_worker()], [make_task()])
-    yield made
-    postgres_server.drop_database(made)
+    with postgres_server.installation() as made:
+        Postgres(made).load([make_worker()], [make_task()])
+        yield made
 
 
 @pytest.fixture

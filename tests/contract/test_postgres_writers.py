@@ -26,10 +26,9 @@ ATTEMPT = "INSERT INTO task_attempt (task_id, attempt, status) VALUES (%s, %s, %
 @pytest.fixture
 def dsn(postgres_server: PostgresServer) -> Iterator[str]:
     """An installation with `worker-1` and the tasks t0000 to t0299, all failed."""
-    made = postgres_server.create_database()
-    Postgres(made).load([make_worker()], numbered(300, status=FAIL))
-    yield made
-    postgres_server.drop_database(made)
+    with postgres_server.installation() as made:
+        Postgres(made).load([make_worker()], numbered(300, status=FAIL))
+        yield made
 
 
 @pytest.fixture

@@ -21,9 +21,8 @@ Start = Callable[..., Terminal]
 @pytest.fixture
 def hub(postgres_server: PostgresServer) -> Iterator[Hub]:
     """An installation without tasks and workers, on PostgreSQL."""
-    hub = Hub(postgres_server.create_database())
-    yield hub
-    postgres_server.drop_database(hub.dsn)
+    with postgres_server.installation() as dsn:
+        yield Hub(dsn)
 
 
 @pytest.fixture
