@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
 
 from asynqhub_tui import terminal
 from asynqhub_tui.frames import Frames
-from asynqhub_tui.key_parser import KeyParser
+from asynqhub_tui.key_parser import Answered, KeyParser
+from asynqhub_tui.line import Line, Traffic
 
 # Textual makes its parser in the middle of the thread that reads, where nothing can be handed in.
 linux_driver.XTermParser = KeyParser  # type: ignore[attr-defined]
@@ -18,20 +22,43 @@ linux_driver.XTermParser = KeyParser  # type: ignore[attr-defined]
 class TerminalDriver(LinuxDriver):
     """Sends only what the terminal does not show already, and has a mouse that can be changed.
 
-    The mouse reports clicks and wheel, not every movement. The methods with an underscore are
-    Textual's own, which has no public ones for it.
+    It never lets frames queue up: see Line. The mouse reports clicks and wheel, not every
+    movement. The methods with an underscore are Textual's own, which has no public ones for it.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._frames = Frames(erases=terminal.erases_to_background())
+        self._erases = terminal.erases_to_background()
+        self._line = self._new_line()
+
+    def _new_line(self) -> Line:
+        return Line(
+            sys.__stderr__.fileno() if sys.__stderr__ else 2,  # where Textual draws
+            Frames(erases=self._erases),
+            asks=terminal.over_ssh(os.environ),
+        )
+
+    def start_application_mode(self) -> None:
+        """Take the terminal, at the start and after ctrl+z."""
+        self._line.start()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back."""
+        self._line.settle()
+        super().stop_application_mode()
+
+    def close(self) -> None:
+        """Send what is left; Textual starts again after ctrl+z."""
+        super().close()
+        self._line.stop()
+        self._line = self._new_line()
 
     def write(self, data: str) -> None:
-        """Send what is new of `data`."""
-        if fresh := self._frames.reduce(data):
-            super().write(fresh)
+        """Send what is new of `data`, as soon as the line is free."""
+        self._line.write(data)
         if self._layout_is_old:
-            self._frames.forget()
+            self._line.forget_screen()
 
     @property
     def _layout_is_old(self) -> bool:
@@ -44,7 +71,18 @@ class TerminalDriver(LinuxDriver):
 
     def forget_screen(self) -> None:
         """Send the next frame whole: the terminal was resized, or was disturbed."""
-        self._frames.forget()
+        self._line.forget_screen()
+
+    def traffic(self) -> Traffic:
+        """Return what went over the line since the start, or since ctrl+z."""
+        return self._line.traffic()
+
+    def process_message(self, message: Message) -> None:
+        """Hand on what the user does; what the terminal answers is for the line alone."""
+        if isinstance(message, Answered):
+            self._line.answered()
+        else:
+            super().process_message(message)
 
     def use_mouse(self, on: bool) -> None:
         """Ask for mouse events, or no longer; it holds after ctrl+z, and ends with the program."""

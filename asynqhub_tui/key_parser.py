@@ -8,6 +8,15 @@ from textual import events
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._xterm_parser import XTermParser
 
+from asynqhub_tui.line import ANSWER
+
+
+class Answered(events.Key):
+    """No key: the terminal has shown what was sent before it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__("", None)
+
 
 class KeyParser(XTermParser):
     """Textual's parser, to which esc and a key soon behind it are that key with alt, or without.
@@ -18,6 +27,9 @@ class KeyParser(XTermParser):
     """
 
     def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
+        if sequence == ANSWER:
+            yield Answered()
+            return
         taken_together = len(sequence) == 2 and sequence in ANSI_SEQUENCES_KEYS
         if alt or (taken_together and sequence[1].isprintable()):
             yield events.Key("escape", "\x1b")

@@ -53,7 +53,14 @@ _SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
 
 
 class _Screen(pyte.Screen):
-    """pyte's screen, with the alternate screen that it lacks."""
+    """pyte's screen, with the alternate screen that it lacks; `answer` takes what it reports."""
+
+    def __init__(self, columns: int, lines: int, answer: Callable[[bytes], object]) -> None:
+        super().__init__(columns, lines)
+        self._answer = answer
+
+    def write_process_input(self, data: str) -> None:
+        self._answer(data.encode())
 
     def set_mode(self, *modes: int, **kwargs: Any) -> None:
         super().set_mode(*modes, **kwargs)
@@ -88,11 +95,13 @@ class Terminal:
         lines: int = 40,
     ) -> None:
         self.raw = bytearray()
-        self._screen = _Screen(columns, lines)
+        self._screen = _Screen(columns, lines, self._answer)
         self._stream = pyte.ByteStream(self._screen)
         self._text: str | None = None
         self._held = b""
         self._ended = False
+        self._answers_at_once = True
+        self._unsent_answers = b""
         self._end, inside = pty.openpty()
         _set_size(inside, columns, lines)
         try:
@@ -206,6 +215,24 @@ class Terminal:
             if writable:
                 view = view[os.write(self._end, view) :]
 
+    def type_blindly(self, *keys: str) -> None:
+        """Press keys without reading what the program sends, as on a line that stands still."""
+        os.write(self._end, "".join(_sequence(key) for key in keys).encode())
+
+    def waiting(self) -> int:
+        """Read what has come by now and return how many bytes it was; nothing is answered yet."""
+        data = b""
+        while select.select([self._end], [], [], 0)[0]:
+            data += os.read(self._end, 65536)
+        self.raw += data
+        self._feed(data)
+        return len(data)
+
+    def answer_questions(self, on: bool) -> None:
+        """Answer what the program asks the terminal, or keep the answers until it is on again."""
+        self._answers_at_once = on
+        self._answer(b"")
+
     def wait_for(self, *texts: str, gone: Sequence[str] = (), timeout: float = PATIENCE) -> str:
         """Wait until the screen shows all `texts` and none of `gone`, and return it."""
         what = ", ".join(map(repr, texts)) + "".join(f", no {text!r}" for text in gone)
@@ -280,6 +307,12 @@ class Terminal:
         self.raw += data
         self._feed(data)
         return not self._ended
+
+    def _answer(self, data: bytes) -> None:
+        self._unsent_answers += data
+        if self._answers_at_once and self._end >= 0 and not self._ended:
+            os.write(self._end, self._unsent_answers)
+            self._unsent_answers = b""
 
     def _feed(self, data: bytes) -> None:
         data = self._held + data

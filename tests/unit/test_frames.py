@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import random
+from collections.abc import Sequence
 
 import pyte
 import pytest
+from rich.cells import cell_len
 
 from asynqhub_tui.frames import Frames
 
@@ -20,10 +23,35 @@ STYLES = (
     "4;38;2;1;2;3",
     "",
 )
-TEXTS = ("pending", " ", "  ", " " * 25, "✓ success", "任务失败", "a", "▁▂▃█", "e\u0301te", "12m")
+TEXTS = (
+    "pending",
+    " ",
+    "  ",
+    " " * 25,
+    "✓ success",
+    "任务失败",
+    "a",
+    "▁▂▃█",
+    "e\u0301te",
+    "12m",
+    "🚀",
+    "x🚀y",
+    "한글",
+    "ñ",
+)
+
+DISPUTED = ("👩‍👩‍👧", "❤\ufe0f", "👍🏽", "👨‍🚀", "1\ufe0f\u20e3")
+"""Two cells each to Textual, and another number to many terminals, the tests' own among them."""
+
+STAND_IN = "置"
 
 
-def frame(randomness: random.Random) -> str:
+def size(text: str) -> int:
+    """Return how many cells a text takes."""
+    return cell_len(text)
+
+
+def frame(randomness: random.Random, texts: Sequence[str] = TEXTS) -> str:
     """Return a frame as Textual writes one: some lines, or all of them, from some column on."""
     whole = randomness.random() < 0.2
     rows = range(1, HEIGHT + 1)
@@ -33,22 +61,24 @@ def frame(randomness: random.Random) -> str:
         column = 1 if whole else randomness.choice((1, 1, 3, 20))
         line, room = f"\x1b[{row};{column}H", WIDTH - column + 1
         while room > 0:
-            text = randomness.choice(TEXTS)[:room]
-            size = sum(2 if char > "\u3000" else char != "\u0301" for char in text)
-            if size > room:
-                text, size = " " * room, room
+            text = randomness.choice(texts)
+            if size(text) > room:
+                text = " " * room
             style = randomness.choice(STYLES)
             line += f"\x1b[{style}m{text}\x1b[0m" if style else text
-            room -= size
+            room -= size(text)
         lines.append(line)
     return "\n".join(lines) + f"\x1b[{randomness.randint(1, HEIGHT)};1H"
 
 
 def cells(screen: pyte.Screen) -> list[list[pyte.screens.Char]]:
-    """Return every cell; what bold and colour a blank would be drawn in does not show."""
+    """Return every cell; what bold and colour a blank would be drawn in does not show.
+
+    The second half of a wide character is a blank, as it is where the first one is overwritten.
+    """
     return [
         [
-            char._replace(fg="default", bold=False) if char.data == " " else char
+            char if char.data.strip() else char._replace(data=" ", fg="default", bold=False)
             for char in (screen.buffer[row][column] for column in range(WIDTH))
         ]
         for row in range(HEIGHT)
@@ -66,9 +96,12 @@ class Pair:
         for screen in (self.whole, self.reduced):
             screen.reset_mode(7, private=True)  # as Textual, which never wraps
 
-    def write(self, data: str) -> str:
-        self.sent = self.frames.reduce(data)
-        pyte.Stream(self.whole).feed(data)
+    def write(self, *frames: str) -> str:
+        """Write frames, of which the line takes the last state."""
+        for data in frames:
+            self.frames.write(data)
+            pyte.Stream(self.whole).feed(data)
+        self.sent = self.frames.take()
         pyte.Stream(self.reduced).feed(self.sent)
         return self.sent
 
@@ -91,6 +124,40 @@ def test_the_screen_is_the_same(seed: int, pair: Pair) -> None:
     for _ in range(25):
         pair.write(frame(randomness))
         pair.check()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_frames_that_were_merged_show_the_last_state(seed: int, pair: Pair) -> None:
+    randomness = random.Random(seed)
+    for _ in range(12):
+        pair.write(*(frame(randomness) for _ in range(randomness.randint(2, 5))))
+        pair.check()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_where_terminals_differ_the_rest_of_the_line_stands_in_its_place(
+    seed: int, pair: Pair
+) -> None:
+    """It would not, if the terminal got what Textual writes; here it does all the same."""
+    randomness = random.Random(seed)
+    for _ in range(25):
+        sent = frame(randomness, TEXTS + DISPUTED)
+        meant = functools.reduce(lambda text, one: text.replace(one, STAND_IN), DISPUTED, sent)
+        pair.frames.write(sent)
+        pyte.Stream(pair.whole).feed(meant)
+        pyte.Stream(pair.reduced).feed(pair.frames.take())
+        for is_so, should in zip(cells(pair.reduced), cells(pair.whole), strict=True):
+            disputed = {
+                at + half for at in range(WIDTH) for half in (0, 1) if should[at].data == STAND_IN
+            }
+            assert all(at in disputed or is_so[at] == should[at] for at in range(WIDTH))
+
+
+def test_what_was_not_taken_in_time_is_never_sent(pair: Pair) -> None:
+    line = "\x1b[3;1H\x1b[31m{}\x1b[0m\x1b[1;1H"
+    sent = pair.write(*(line.format(f"{number:03}") for number in range(100)))
+    assert sent == "\x1b[0;31m".join(("\x1b[3;1H", "099\x1b[1;1H"))
+    assert pair.write(line.format("100"), line.format("099")) == ""
 
 
 def test_a_frame_that_changes_nothing_sends_nothing(pair: Pair) -> None:
@@ -126,19 +193,27 @@ def test_after_forgetting_all_is_sent_again(pair: Pair) -> None:
 
 def test_what_is_no_frame_passes_in_its_place(pair: Pair) -> None:
     for sequence in ("\x1b[?25l", "\x1b]52;c;YWI=\x07", "\x1b[?2026$p", "\x1b[>25u", "\x07"):
-        assert pair.frames.reduce(sequence) == sequence
-    both = pair.frames.reduce("\x1b[?2026h\x1b[1;1H\x1b[31ma\x1b[0m\x1b[?2026l")
-    assert both.startswith("\x1b[?2026h")
-    assert both.endswith("a\x1b[?2026l")
+        assert pair.write(sequence) == sequence
+    line = "\x1b[1;1H\x1b[31ma\x1b[0m"
+    sent = pair.write("\x1b[?1049h", line, "\x1b[2J", line)
+    places = [sent.index("\x1b[?1049h"), sent.index("a"), sent.index("\x1b[2J"), sent.rindex("a")]
+    assert places == sorted(places)
+
+
+def test_a_frame_is_shown_at_once_where_the_terminal_knows_how(pair: Pair) -> None:
+    line = "\x1b[1;1H\x1b[31m{}\x1b[0m"
+    sent = pair.write("\x1b[?2026h", line.format("a"), "\x1b[?2026l")
+    assert (sent.startswith("\x1b[?2026h"), sent.endswith("a\x1b[?2026l")) == (True, True)
+    assert pair.write("\x1b[?2026h", line.format("a"), "\x1b[?2026l") == ""
 
 
 def test_the_shell_gets_its_own_colours_back(pair: Pair) -> None:
     pair.write("\x1b[1;1H\x1b[31mred\x1b[0m")
-    assert pair.frames.reduce("\x1b[?1049l") == "\x1b[0m\x1b[?1049l"
+    assert pair.write("\x1b[?1049l") == "\x1b[0m\x1b[?1049l"
 
 
 def test_the_other_screen_is_not_taken_for_known(pair: Pair) -> None:
     line = "\x1b[3;1H\x1b[31mone\x1b[0m\x1b[1;1H"
-    pair.frames.reduce(line)
-    pair.frames.reduce("\x1b[?1049h")
-    assert "one" in pair.frames.reduce(line)
+    pair.write(line)
+    pair.write("\x1b[?1049h")
+    assert "one" in pair.write(line)
