@@ -19,7 +19,7 @@ from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.actions.retry.batches import interrupted
 from asynqhub_tui.actions.retry.run import batches_of
 from asynqhub_tui.backends import Target, open_hub
-from asynqhub_tui.driver import TerminalDriver
+from asynqhub_tui.driver import FullFramesDriver, TerminalDriver
 from asynqhub_tui.keys import EVERYWHERE, bindings, pressed, shown
 from asynqhub_tui.opening import open_queue, set_original
 from asynqhub_tui.repository import Hub, HubError, TaskFilter
@@ -74,7 +74,7 @@ class AsynqHubApp(App[None]):
         opener: Callable[[Target], Awaitable[Hub]] = open_hub,
     ) -> None:
         self.settings = settings
-        super().__init__(driver_class=TerminalDriver)
+        super().__init__(driver_class=FullFramesDriver if settings.full_frames else TerminalDriver)
         self._opener = opener
         self.failure: HubError | None = None
         self.defect: Exception | None = None
@@ -109,6 +109,9 @@ class AsynqHubApp(App[None]):
     def on_mount(self) -> None:
         """Show the tasks, then connect: the first paint waits for nothing."""
         self._typed.start()
+        if isinstance(self._driver, TerminalDriver):  # another one in tests
+            driver = self._driver
+            self.session.lag = lambda: driver.traffic().lag
         terminal.on_end(lambda code: self.exit(return_code=code))
         # Textual enters the alternate screen again, and leaves it empty.
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())

@@ -20,6 +20,7 @@ SETTINGS = (
     "theme",
     "times",
     "mouse",
+    "full_frames",
 )
 """The options that stand before or after any command, as `settings.load` names them."""
 
@@ -281,6 +282,11 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--theme", metavar="NAME", help="dark or light")
     add("--times", metavar="HOW", help="relative, local or utc")
     add("--mouse", action=switch, help="take the mouse; off over SSH unless given")
+    add(
+        "--full-frames",
+        action=switch,
+        help="send what the terminal shows already, too, if remains are left on the screen",
+    )
 
 
 def _positive(text: str, most: int | None = None) -> int:

@@ -5,6 +5,7 @@
     times = "relative"               # or "local", "utc"
     interval = 2.0                   # seconds between polls
     mouse = true                     # decided by the terminal where it is left out
+    full_frames = false              # true: send what the terminal shows already, too
 
     [profiles.prod-eu]
     backend = "postgres"             # may be left out where the DSN tells
@@ -66,6 +67,7 @@ class ConfigFile(_Table):
     times: str | None = None
     interval: float | None = None
     mouse: bool | None = None
+    full_frames: bool | None = None
     profiles: Mapping[str, Profile] = Field(default_factory=dict)
     keys: Mapping[str, str] = Field(default_factory=dict)
 

@@ -11,9 +11,9 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from asynqhub_tui import terminal
-from asynqhub_tui.frames import Frames
+from asynqhub_tui.frames import Frames, FullFrames
 from asynqhub_tui.key_parser import Answered, KeyParser
-from asynqhub_tui.line import Line, Traffic
+from asynqhub_tui.line import Line, Screen, Traffic
 
 # Textual makes its parser in the middle of the thread that reads, where nothing can be handed in.
 linux_driver.XTermParser = KeyParser  # type: ignore[attr-defined]
@@ -34,9 +34,12 @@ class TerminalDriver(LinuxDriver):
     def _new_line(self) -> Line:
         return Line(
             sys.__stderr__.fileno() if sys.__stderr__ else 2,  # where Textual draws
-            Frames(erases=self._erases),
+            self._new_frames(),
             asks=terminal.over_ssh(os.environ),
         )
+
+    def _new_frames(self) -> Screen:
+        return Frames(erases=self._erases)
 
     def start_application_mode(self) -> None:
         """Take the terminal, at the start and after ctrl+z."""
@@ -101,3 +104,10 @@ class TerminalDriver(LinuxDriver):
         if self._mouse:
             self.write(terminal.MOUSE_OFF)
             self.flush()
+
+
+class FullFramesDriver(TerminalDriver):
+    """Sends what the terminal shows already, too: for one that does not keep what it was sent."""
+
+    def _new_frames(self) -> Screen:
+        return FullFrames()

@@ -224,6 +224,26 @@ class Frames:
             self._style = style
 
 
+class FullFrames:
+    """Everything that was written, as it was written; what waits is sent one behind the other."""
+
+    def __init__(self) -> None:
+        self._waiting: list[str] = []
+
+    def write(self, data: str) -> None:
+        """Take in what is to be shown."""
+        self._waiting.append(data)
+
+    def take(self) -> str:
+        """Return all that was written since the last time."""
+        data = "".join(self._waiting)
+        self._waiting.clear()
+        return data
+
+    def forget(self) -> None:
+        """Nothing is taken for granted."""
+
+
 def _next_change(before: list[Cell], after: list[Cell], at: int) -> tuple[int, int] | None:
     """Return from where to where cells differ, from `at` on; a wide character is never split.
 

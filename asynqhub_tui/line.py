@@ -13,8 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from asynqhub_tui.frames import Frames
+from typing import Protocol
 
 QUESTION, ANSWER = "\x1b[5n", "\x1b[0n"
 """Device status report (ECMA-48): every terminal answers it, once it has got that far."""
@@ -27,6 +26,19 @@ PATIENCE = 10.0
 
 FAREWELL = 1.0
 """Seconds that the end of the program waits for answers: they would be typed into the shell."""
+
+
+class Screen(Protocol):
+    """What the terminal is to show, and what it shows."""
+
+    def write(self, data: str) -> None:
+        """Take in what is to be shown."""
+
+    def take(self) -> str:
+        """Return what leads there from what is shown; empty where nothing does."""
+
+    def forget(self) -> None:
+        """Take nothing on the screen for granted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +64,13 @@ class Line:
     def __init__(
         self,
         file: int,
-        frames: Frames,
+        screen: Screen,
         *,
         asks: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._file = file
-        self._frames = frames
+        self._screen = screen
         self._clock = clock
         self._asks = asks
         self._answers = False
@@ -78,14 +90,14 @@ class Line:
     def write(self, data: str) -> None:
         """Take in what the terminal is to show. Never waits for the line."""
         with self._change:
-            self._frames.write(data)
+            self._screen.write(data)
             self._fresh = True
             self._change.notify_all()
 
     def forget_screen(self) -> None:
         """Take nothing on the screen for granted any more."""
         with self._change:
-            self._frames.forget()
+            self._screen.forget()
 
     def answered(self) -> None:
         """Take note that the terminal has shown what was sent up to the oldest question."""
@@ -126,7 +138,7 @@ class Line:
                 if not self._ended:
                     self._change.wait_for(self._is_free, PATIENCE)
                 self._fresh = False
-                text = self._frames.take()
+                text = self._screen.take()
                 if text and self._asks:
                     text += QUESTION
             if text:

@@ -34,6 +34,10 @@ INTERVALS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """The intervals that slower and faster step through, in seconds."""
 
 
+FRAMES_APART = 4
+"""How many times longer than the line takes for a frame it is until the next poll, at least."""
+
+
 class Feed(Generic[T]):
     """One question that is asked again and again.
 
@@ -98,12 +102,21 @@ def period(feed: Feed[Any], feeds: Sequence[Feed[Any]], interval: float) -> floa
     return max(wanted, feed.seconds * len(feeds) / MAX_SHARE)
 
 
+def for_line(interval: float, lag: float) -> float:
+    """Return the interval where the line to the terminal takes `lag` seconds for a frame.
+
+    It is the user's, or a longer one of INTERVALS.
+    """
+    least = lag * FRAMES_APART
+    return interval if least <= interval else next((one for one in INTERVALS if one >= least), 60.0)
+
+
 @dataclass(frozen=True, slots=True)
 class PollState:
     """What the header and the banner say about the data.
 
     `fresh_at` and `next_try_at` are times of the poller's clock. `slowed` names the feed whose
-    query is too expensive for the interval.
+    query is too expensive for the interval; `stretched` is the interval that a slow line leaves.
     """
 
     interval: float
@@ -113,6 +126,7 @@ class PollState:
     next_try_at: float | None = None
     paused: bool = False
     slowed: str | None = None
+    stretched: float | None = None
 
 
 @dataclass(slots=True)
@@ -124,8 +138,9 @@ class _Pace:
 class Poller:
     """Keeps a screen's feeds fresh while the screen is shown.
 
-    `on_state` is called with every change of the state. HubErrors never leave the poller; any
-    other exception of a feed does, through `failed`.
+    `on_state` is called with every change of the state. `lag` tells how many seconds the line to
+    the terminal takes for a frame: what cannot be shown in time need not be asked. HubErrors never
+    leave the poller; any other exception of a feed does, through `failed`.
     """
 
     def __init__(
@@ -136,11 +151,13 @@ class Poller:
         interval: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
         failed: Callable[[BaseException], None] | None = None,
+        lag: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._feeds = list(feeds)
         self._on_state = on_state
         self._clock = clock
         self._failed = failed
+        self._lag = lag
         self._state = PollState(interval=interval)
         self._pace = _Pace()
         self._loop: asyncio.Task[None] | None = None
@@ -263,14 +280,14 @@ class Poller:
         now = self._clock()
         if answer is not None:
             feed.answered(now - started)
-        feed.due = now + period(feed, self._feeds, self._state.interval)
+        feed.due = now + period(feed, self._feeds, for_line(self._state.interval, self._lag()))
         feed.deliver(answer)
         if answer is not None or self._state.error is None:
             self._fresh(now)
 
     def _fresh(self, now: float) -> None:
         self._pace.tries = 0
-        interval = self._state.interval
+        interval = for_line(self._state.interval, self._lag())
         slowed = next(
             (
                 feed.name
@@ -279,7 +296,14 @@ class Poller:
             ),
             None,
         )
-        self._set(fresh_at=now, error=None, failing_since=None, next_try_at=None, slowed=slowed)
+        self._set(
+            fresh_at=now,
+            error=None,
+            failing_since=None,
+            next_try_at=None,
+            slowed=slowed,
+            stretched=interval if interval != self._state.interval else None,
+        )
 
     def _failing(self, error: HubError) -> None:
         now = self._clock()

@@ -17,7 +17,8 @@ class Session:
 
     `hub` and `overview` are None until the connection stands. So is `queue`, and also where no
     address of a Redis is known, or none that can be used, as `queue_trouble` then says. `interval`
-    is in seconds. `remapped` maps ids of keys to the user's own keys.
+    is in seconds. `remapped` maps ids of keys to the user's own keys. `lag` tells how many seconds
+    the line to the terminal takes for a frame.
     """
 
     view: View
@@ -29,6 +30,7 @@ class Session:
     queue: TaskQueue | None = None
     queue_trouble: str = ""
     overview: Overview | None = None
+    lag: Callable[[], float] = lambda: 0.0
 
     def connect(self, hub: Hub, changed: Callable[[], None]) -> None:
         """Begin to work with an open hub; `changed` is called when the overview has news."""

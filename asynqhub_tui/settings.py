@@ -13,6 +13,7 @@
 | --theme | ASYNQHUB_TUI_THEME | theme | dark |
 | --times | ASYNQHUB_TUI_TIMES | times | relative |
 | --mouse, --no-mouse | ASYNQHUB_TUI_MOUSE (1 or 0) | mouse | decided by the terminal |
+| --full-frames, --no-full-frames | ASYNQHUB_TUI_FULL_FRAMES (1 or 0) | full_frames | off |
 
 The variables may also stand in a file .env in the working directory; an empty one counts as not
 set. POSTGRES_DSN and REDIS_ADDR are Asynq-Hub's own: the one is only used for the postgres backend,
@@ -62,6 +63,7 @@ _VARIABLES = {
     "ASYNQHUB_TUI_THEME": "theme",
     "ASYNQHUB_TUI_TIMES": "times",
     "ASYNQHUB_TUI_MOUSE": "mouse",
+    "ASYNQHUB_TUI_FULL_FRAMES": "full_frames",
     "POSTGRES_DSN": "postgres_dsn",
     "CLICKHOUSE_DSN": "clickhouse_dsn",
     "REDIS_ADDR": "redis_addr",
@@ -92,6 +94,7 @@ class Settings(BaseModel):
     `dsn_source` names where the DSN came from, for messages, and so does `redis_source`; `redis` is
     the address of the task queue, None where none is known. `source` is the DSN of what the store
     is a copy of, if it is one. `interval` is seconds. `mouse` is None where the terminal decides.
+    `full_frames` sends every frame as Textual writes it, also what the terminal shows already.
     `profile` and `color` are set where the store is the profile's. `keys` maps ids of the table of
     keys to the user's own. `warnings` are sentences to show once.
     """
@@ -109,6 +112,7 @@ class Settings(BaseModel):
     theme: Literal["dark", "light"] = "dark"
     times: TimeFormat = TimeFormat.RELATIVE
     mouse: bool | None = None
+    full_frames: bool = False
     profile: str | None = None
     color: str | None = None
     keys: Mapping[str, str] = Field(default_factory=dict)
@@ -150,7 +154,7 @@ def load(options: Mapping[str, str | bool], environ: Mapping[str, str], folder: 
     profile = _from_profile(config, named, path, {**in_dotenv, **environ})
     top = {
         name: said
-        for name in ("theme", "times", "interval", "mouse")
+        for name in ("theme", "times", "interval", "mouse", "full_frames")
         if (said := _from_file(getattr(config, name), name, path))
     }
     first, *others = outside
@@ -188,6 +192,7 @@ def load(options: Mapping[str, str | bool], environ: Mapping[str, str], folder: 
             "theme": _one_of(_first(layers, "theme"), THEMES) or "dark",
             "times": _one_of(_first(layers, "times"), list(TimeFormat)) or TimeFormat.RELATIVE,
             "mouse": _switch(_first(layers, "mouse")),
+            "full_frames": _switch(_first(layers, "full_frames")) or False,
             "profile": named.value if named and at_profile else None,
             "color": color.value if color and at_profile else None,
             "keys": config.keys,

@@ -131,10 +131,15 @@ class HubScreen(Screen[None]):
             self._polled,
             interval=session.interval,
             failed=self._defect,
+            lag=session.lag,
         )
         if session.queue is not None and (feeds := self.queue_feeds()):
             self.queue_poller = Poller(
-                feeds, self._queue_polled, interval=session.interval, failed=self._defect
+                feeds,
+                self._queue_polled,
+                interval=session.interval,
+                failed=self._defect,
+                lag=session.lag,
             )
         if self.is_current:
             self._resume()

@@ -153,7 +153,9 @@ def _freshness(poll: PollState | None, age: float | None) -> list[Piece]:
     if poll.paused:
         words = f", data {_old(age)} old" if age is not None and age >= OLD_STEP else ""
         return [Piece("‖ paused", "warn"), Piece(words, "dim")]
-    pieces = [Piece("● ", "success"), Piece(f"live {poll.interval:g}s", "dim")]
+    pieces = [Piece("● ", "success"), Piece(f"live {poll.stretched or poll.interval:g}s", "dim")]
+    if poll.stretched:
+        pieces.append(Piece(", slow line", "warn"))
     if poll.slowed:
         pieces.append(Piece(f", {poll.slowed} slowed: costly", "warn"))
     return pieces

@@ -72,7 +72,7 @@ def dashboard(dsn: str, **variables: str) -> Iterator[Terminal]:
             yield terminal
 
 
-def measure(hub: Hub) -> dict[str, int]:
+def measure(hub: Hub, *, idle_polls: int = IDLE_POLLS) -> dict[str, int]:
     """Return the bytes of each operation."""
     found: dict[str, int] = {}
 
@@ -90,7 +90,8 @@ def measure(hub: Hub) -> dict[str, int]:
         found["first screen"] = len(terminal.raw)
         # Later than the slow feeds have answered for the first time.
         terminal.listen(2 * POLL)
-        found["idle, a second"] = round(terminal.listen(IDLE_POLLS * POLL) / (IDLE_POLLS * POLL))
+        idle = idle_polls * POLL
+        found["idle, a second"] = round(terminal.listen(idle) / idle)
         one("cursor move", lambda: terminal.press("j"))
         terminal.press("pagedown", "pagedown")  # from the last row on it scrolls
         one("page down", lambda: terminal.press("pagedown"))

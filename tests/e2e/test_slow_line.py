@@ -65,3 +65,30 @@ def test_the_shell_gets_no_answers(environ: dict[str, str], tmp_path: Path) -> N
         terminal.wait_until(lambda: terminal.screen.count("ready>") == 2, "another prompt")
         terminal.settle()
         assert terminal.screen.rstrip().endswith("ready>")
+
+
+def test_the_interval_is_stretched_and_the_header_says_why(start: Start) -> None:
+    terminal = start("--interval", "0.5", **SSH)
+    terminal.wait_for("● live 0.5s")
+    terminal.answer_questions(False)
+    terminal.listen(STILL)
+    terminal.answer_questions(True)
+    terminal.wait_for("slow line")
+    terminal.wait_for("● live 0.5s", gone=["slow line"])
+
+
+def test_whole_frames_can_be_had(start: Start) -> None:
+    """Where a terminal does not keep what it was sent."""
+    sent = []
+    for option in ("--no-full-frames", "--full-frames"):
+        terminal = start("--interval", "60", option)
+        terminal.wait_for("● live", "✓ success")
+        terminal.settle()
+        before = len(terminal.raw)
+        terminal.press("3")
+        terminal.wait_for("tasks of the last hour", "heartbeat")
+        terminal.press("1")
+        terminal.wait_for("by creation, newest first")
+        terminal.settle()
+        sent.append(len(terminal.raw) - before)
+    assert sent[1] > 2 * sent[0]

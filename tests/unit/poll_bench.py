@@ -60,6 +60,7 @@ class Bench:
         self.clock = Clock()
         self.states: list[PollState] = []
         self.defects: list[BaseException] = []
+        self.lag = 0.0
 
     def source(self, name: str = "one", *, every: float | None = None) -> Source:
         return Source(name, self.clock, every=every)
@@ -72,6 +73,7 @@ class Bench:
             interval=interval,
             clock=self.clock,
             failed=self.defects.append,
+            lag=lambda: self.lag,
         )
         poller.start()
         await settle()

@@ -167,3 +167,25 @@ async def test_between_two_askings_it_sleeps(bench: Bench, monkeypatch: pytest.M
         await bench.wait(poller, 10)
         last.append(waits[-1])
     assert last == [2.0, None, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("interval", "lag", "stretched"),
+    [(2.0, 0.0, None), (2.0, 0.5, None), (2.0, 0.6, 5.0), (10.0, 2.4, None), (1.0, 99.0, 60.0)],
+)
+async def test_a_slow_line_stretches_the_interval(
+    bench: Bench, interval: float, lag: float, stretched: float | None
+) -> None:
+    bench.lag = lag
+    one = bench.source()
+    async with bench.polling(one, interval=interval) as poller:
+        assert poller.state.stretched == stretched
+        wait = stretched or interval
+        await bench.wait(poller, wait * 0.9)
+        assert one.asked == 1
+        bench.lag = 0.0  # it is fast again
+        await bench.wait(poller, wait * 0.1)
+        assert one.asked == 2
+        assert poller.state.stretched is None
+        await bench.wait(poller, interval)
+        assert one.asked == 3

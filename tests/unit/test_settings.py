@@ -337,6 +337,7 @@ def test_every_option_may_come_as_a_variable(settle: Load, name: str) -> None:
         "theme": "light",
         "times": "utc",
         "mouse": "0",
+        "full_frames": "1",
     }[name]
     as_variable = settle(environ={f"ASYNQHUB_TUI_{name.upper()}": said})
     by_option = settle({name: said})
