@@ -19,6 +19,7 @@ from types import TracebackType
 from urllib.parse import quote, urlencode, urlsplit
 
 import clickhouse_connect
+import psutil
 from clickhouse_connect.driver.client import Client
 
 from tests.chdb_store import Installations
@@ -101,6 +102,8 @@ class ClickHouseServer:
     def pause(self) -> None:
         """Let it accept connections and say nothing, until `resume`."""
         self.process.send_signal(signal.SIGSTOP)
+        while psutil.Process(self.process.pid).status() != psutil.STATUS_STOPPED:
+            time.sleep(0.001)
 
     def resume(self) -> None:
         """Let it answer again."""

@@ -434,8 +434,10 @@ def test_a_restart_keeps_the_data(server: ClickHouseServer, dsn: str, client: Cl
 def test_a_paused_server_answers_later(server: ClickHouseServer, client: Client) -> None:
     with ThreadPoolExecutor() as pool:
         server.pause()
-        future = pool.submit(client.command, "SELECT 1")
-        assert not client.ping(timeout=0.1)
-        assert not future.done()
-        server.resume()
+        try:
+            future = pool.submit(client.command, "SELECT 1")
+            assert not client.ping(timeout=0.1)
+            assert not future.done()
+        finally:
+            server.resume()
         assert future.result(timeout=30) == 1

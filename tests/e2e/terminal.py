@@ -335,6 +335,9 @@ def _set_size(end: int, columns: int, lines: int) -> None:
 
 def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # Where the tests run in the background these are ignored, and stay so in a child.
+    for one in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(one, signal.SIG_DFL)
 
 
 def _sequence(key: str) -> str:

@@ -189,6 +189,7 @@ def test_when_the_window_changes_its_size_while_something_is_painted(
 def test_when_the_window_gets_its_size_back_at_once(lived_in: Hub, start: Start) -> None:
     terminal = start(*STILL, POSTGRES_DSN=lived_in.dsn)
     terminal.wait_for("by creation, newest first", "24h", "? keys")
+    terminal.settle()
     text = terminal.screen
     terminal.resize(60, 20)
     terminal.resize(120, 40)
