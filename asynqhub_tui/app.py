@@ -110,8 +110,7 @@ class AsynqHubApp(App[None]):
         """Show the tasks, then connect: the first paint waits for nothing."""
         self._typed.start()
         if isinstance(self._driver, TerminalDriver):  # another one in tests
-            driver = self._driver
-            self.session.lag = lambda: driver.traffic().lag
+            self.session.traffic = self._driver.traffic
         terminal.on_end(lambda code: self.exit(return_code=code))
         # Textual enters the alternate screen again, and leaves it empty.
         self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
@@ -158,7 +157,7 @@ class AsynqHubApp(App[None]):
             return
         set_original(hub, self.settings)
         try:
-            self.session.queue = await open_queue(hub, self.settings)
+            self.session.use_queue(await open_queue(hub, self.settings))
         except HubError as error:  # what is only watched needs no queue
             self.session.queue_trouble = f"{error} {self.settings.redis_source}".strip()
         self.connected(hub)

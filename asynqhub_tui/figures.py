@@ -36,6 +36,16 @@ def number(value: int) -> str:
     raise AssertionError("unreachable")
 
 
+def size(count: int) -> str:
+    """Return a number of bytes: `84 B`, `9.1 kB`, `58 MB`."""
+    value = float(count)
+    for unit in ("B", "kB", "MB"):
+        if value < 999.5:
+            return f"{value:.1f} {unit}" if value < 9.95 and unit != "B" else f"{value:.0f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
 def count(value: Count) -> str:
     """Return a count with the mark of what it is: 164, 1000+, ~1.2M."""
     text = number(value.value)

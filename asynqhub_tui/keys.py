@@ -51,6 +51,7 @@ DATA = (
     Key("data.pause", "p", "pause", "pause or resume polling", "pause"),
     Key("data.slower", "plus", "interval(1)", "poll less often"),
     Key("data.faster", "minus", "interval(-1)", "poll more often"),
+    Key("data.costs", "i", "costs", "what the dashboard costs: queries, bytes, memory"),
     Key("data.now", "ctrl+r", "refresh_now", "ask now, and try at once when disconnected"),
 )
 

@@ -21,6 +21,7 @@ from asynqhub_tui.polling import Feed, Poller, PollState
 from asynqhub_tui.repository import HubError, Refused
 from asynqhub_tui.screens.key_names import key_name
 from asynqhub_tui.session import Session
+from asynqhub_tui.widgets.cost_pane import CostPane
 from asynqhub_tui.widgets.footer import Footer
 from asynqhub_tui.widgets.header import Header, HeaderState
 from asynqhub_tui.widgets.notes import Banner, NoteLine
@@ -83,6 +84,7 @@ class HubScreen(Screen[None]):
         yield Header(self.TAB)
         yield Banner()
         yield from self.compose_body()
+        yield CostPane(self.session.costs, self.session.traffic)
         yield NoteLine()
         yield Footer(self.keys, self.session.remapped)
 
@@ -176,6 +178,7 @@ class HubScreen(Screen[None]):
                 poller.start()
             self.refresh_header()
             self.show_data()
+            self._show_costs()
 
     def show_data(self) -> None:
         """Paint what has changed; ages pass without any news."""
@@ -209,11 +212,19 @@ class HubScreen(Screen[None]):
         """Show an error that concerns one action only."""
         self.tell(str(error), "warn")
 
+    def _show_costs(self) -> None:
+        pane = self.query_one(CostPane)
+        if pane.display != self.session.costs_shown:
+            pane.toggle(self.session.costs_shown)
+        else:
+            pane.update()
+
     def _polled(self, state: PollState) -> None:
         self.refresh_header()
         self._show_banner()
         if state.error is None:
             self.show_data()
+        self._show_costs()
 
     def _queue_polled(self, state: PollState) -> None:
         if state.error is not None:
@@ -342,6 +353,11 @@ class HubScreen(Screen[None]):
             self.tell(f"polling every {self.session.interval:g}s")
         else:
             self.tell("not connected yet: nothing is polled")
+
+    def action_costs(self) -> None:
+        """Show what the dashboard costs, or no longer."""
+        self.session.costs_shown = not self.session.costs_shown
+        self._show_costs()
 
     def action_refresh_now(self) -> None:
         """Ask everything at once."""
