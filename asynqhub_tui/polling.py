@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
+from asynqhub_tui import notices
 from asynqhub_tui.repository import HubError
 
 T = TypeVar("T")
@@ -33,6 +34,9 @@ LONGEST_BACKOFF = 30.0
 INTERVALS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """The intervals that slower and faster step through, in seconds."""
 
+
+REST_AFTER_SCAN = 60.0
+"""Seconds, at least, until a question is asked again to which a whole table was read."""
 
 FRAMES_APART = 4
 """How many times longer than the line takes for a frame it is until the next poll, at least."""
@@ -60,6 +64,7 @@ class Feed(Generic[T]):
         self.deliver = deliver
         self.every = every
         self.due = 0.0
+        self.noticed: frozenset[str] = frozenset()
         self._took: deque[float] = deque(maxlen=SAMPLES)
         self._generation = 0
 
@@ -87,7 +92,8 @@ class Feed(Generic[T]):
 
     def wanted(self, interval: float) -> float:
         """Seconds between two askings, as long as they are cheap."""
-        return interval if self.every is None else max(self.every, interval)
+        wanted = interval if self.every is None else max(self.every, interval)
+        return max(wanted, REST_AFTER_SCAN) if self.noticed else wanted
 
 
 def period(feed: Feed[Any], feeds: Sequence[Feed[Any]], interval: float) -> float:
@@ -116,7 +122,8 @@ class PollState:
     """What the header and the banner say about the data.
 
     `fresh_at` and `next_try_at` are times of the poller's clock. `slowed` names the feed whose
-    query is too expensive for the interval; `stretched` is the interval that a slow line leaves.
+    query is too expensive for the interval, and says why; `stretched` is the interval that a slow
+    line leaves.
     """
 
     interval: float
@@ -261,7 +268,8 @@ class Poller:
         generation = feed.generation
         started = self._clock()
         self._asked = feed
-        self._request = asyncio.ensure_future(feed.fetch())
+        with notices.collecting() as noticed:
+            self._request = asyncio.ensure_future(feed.fetch())
         try:
             answer = await self._request
         except HubError as error:
@@ -280,6 +288,7 @@ class Poller:
         now = self._clock()
         if answer is not None:
             feed.answered(now - started)
+            feed.noticed = frozenset(noticed)
         feed.due = now + period(feed, self._feeds, for_line(self._state.interval, self._lag()))
         feed.deliver(answer)
         if answer is not None or self._state.error is None:
@@ -290,9 +299,9 @@ class Poller:
         interval = for_line(self._state.interval, self._lag())
         slowed = next(
             (
-                feed.name
+                f"{feed.name} slowed: {', '.join(sorted(feed.noticed)) or 'costly'}"
                 for feed in self._feeds
-                if period(feed, self._feeds, interval) > feed.wanted(interval) * 1.5
+                if feed.noticed or period(feed, self._feeds, interval) > feed.wanted(interval) * 1.5
             ),
             None,
         )

@@ -16,6 +16,9 @@ from asynqhub_tui.widgets.canvas import Canvas, Line, Piece
 HEIGHT = 9
 """Lines at most: two of its own, and a query each."""
 
+WIDE = 100
+"""Cells from which on the summary says all that it knows."""
+
 RATE_OVER = 10.0
 """Seconds that bytes a second are of."""
 
@@ -51,25 +54,31 @@ class CostPane(Canvas):
         name_width = max(width - sum(each for _, each in _COLUMNS) - _SHARE - 2, 12)
         head = "".join(title.rjust(each) for title, each in _COLUMNS) + "share".rjust(_SHARE)
         return [
-            Line(self._summary(queries), "bar"),
+            Line(self._summary(queries, width), "bar"),
             Line([Piece(f" {fit('query', name_width)}{head}", "dim")]),
             *(self._query(one, name_width) for one in queries[: height - 2]),
         ]
 
-    def _summary(self, queries: Sequence[QueryCost]) -> list[Piece]:
+    def _summary(self, queries: Sequence[QueryCost], width: int) -> list[Piece]:
+        wide = width >= WIDE
         share = sum(map(self._costs.share, queries))
         traffic = self._traffic()
         pieces = [
             Piece(" COST ", "title"),
             Piece(" queries ", "dim"),
             Piece(_percent(share), "warn" if share > MAX_SHARE else "strong"),
-            Piece(f" of the time, of {MAX_SHARE:.0%} at most", "dim"),
-            Piece("  sent ", "dim"),
+            Piece(f" of the time, {MAX_SHARE:.0%} at most" if wide else " of the time", "dim"),
+            Piece("   sent ", "dim"),
             Piece(f"{size(round(self._rate(traffic.sent)))}/s", "strong"),
             Piece(f", {size(traffic.sent)} in all", "dim"),
         ]
+        if wide and traffic.lag >= 0.001:
+            pieces += [
+                Piece("   shown after ", "dim"),
+                Piece(f"{traffic.lag * 1000:.0f} ms", "strong"),
+            ]
         if (bytes_used := resident()) is not None:
-            pieces += [Piece("  memory ", "dim"), Piece(size(bytes_used), "strong")]
+            pieces += [Piece("   memory ", "dim"), Piece(size(bytes_used), "strong")]
         return pieces
 
     def _query(self, query: QueryCost, name_width: int) -> Line:

@@ -157,7 +157,7 @@ def _freshness(poll: PollState | None, age: float | None) -> list[Piece]:
     if poll.stretched:
         pieces.append(Piece(", slow line", "warn"))
     if poll.slowed:
-        pieces.append(Piece(f", {poll.slowed} slowed: costly", "warn"))
+        pieces.append(Piece(f", {one_line(poll.slowed)}", "warn"))
     return pieces
 
 

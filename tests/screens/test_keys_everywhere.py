@@ -85,6 +85,17 @@ async def workers(desk: Desk, key: str) -> None:
     assert "tasks of the last hour" in desk.text
 
 
+async def costs(desk: Desk, key: str) -> None:
+    assert "COST" not in desk.text
+    await desk.press(key)
+    assert "COST" in desk.text
+    assert desk.line(" list tasks ").split()[2] == "1"
+    await desk.press("3")
+    await desk.see("COST", "fleet stats")
+    await desk.press(key, "1")
+    assert "COST" not in desk.text
+
+
 async def pause(desk: Desk, key: str) -> None:
     await desk.press(key)
     asked = desk.faults.calls.total()
@@ -220,6 +231,7 @@ EFFECTS: dict[str, Effect] = {
     "data.pause": pause,
     "data.slower": slower,
     "data.faster": faster,
+    "data.costs": costs,
     "data.now": now,
     "look.times": times,
     "look.theme": theme,

@@ -25,6 +25,7 @@ from textual.pilot import Pilot
 from asynqhub_tui import app as app_module
 from asynqhub_tui.driver import TerminalDriver
 from asynqhub_tui.frames import Frames
+from asynqhub_tui.line import Traffic
 from asynqhub_tui.models import DEAD, FAIL, SUCCESS
 from tests.contract.builders import both_rows, make_task
 from tests.screens.sample import Rows, before, fleet, task_id
@@ -103,6 +104,9 @@ class Tap:
 
     def forget_screen(self) -> None:
         self.frames.forget()
+
+    def traffic(self) -> Traffic:
+        return Traffic(self.sent, 0.0)
 
     def resize(self, columns: int, lines: int) -> None:
         for screen in (self.whole, self.ours):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from asynqhub_tui.notices import notice
 from asynqhub_tui.polling import Feed, Poller, PollState
 from asynqhub_tui.repository import Unavailable
 
@@ -24,6 +25,7 @@ class Source:
         self.nothing = False
         self.cancelled = 0
         self.stubborn = False
+        self.notices = ""
         self._clock = clock
         self.feed: Feed[object] = Feed(name, self._fetch, self.answers.append, every=every)
 
@@ -38,6 +40,8 @@ class Source:
                 if not self.stubborn:
                     raise
         self._clock.seconds += self.takes
+        if self.notices:
+            notice(self.notices)
         if self.error is not None:
             raise self.error
         return None if self.nothing else asked

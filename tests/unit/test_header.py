@@ -72,7 +72,8 @@ def test_a_place_too_long_keeps_its_ends() -> None:
         (PollState(interval=0.5, fresh_at=1.0), "● live 0.5s"),
         (PollState(interval=2.0, fresh_at=1.0, paused=True), "‖ paused"),
         (PollState(interval=2.0, fresh_at=1.0, error=Unavailable("x"), paused=True), "▲ stale"),
-        (PollState(interval=2.0, fresh_at=1.0, slowed="count"), "count slowed: costly"),
+        (PollState(interval=2.0, fresh_at=1.0, slowed="count slowed: why"), ", count slowed: why"),
+        (PollState(interval=2.0, fresh_at=1.0, stretched=5.0), "● live 5s, slow line"),
     ],
 )
 def test_the_state_of_the_data_in_words(state: PollState | None, words: str) -> None:

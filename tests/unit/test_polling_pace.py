@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from asynqhub_tui.polling import INTERVALS, MAX_SHARE, Feed, PollState, period
+from asynqhub_tui.polling import INTERVALS, MAX_SHARE, REST_AFTER_SCAN, Feed, PollState, period
 from asynqhub_tui.repository import HubError, Refused
 from tests.unit.poll_bench import DOWN, Bench, settle
 
@@ -102,7 +102,7 @@ async def test_expensive_feeds_take_their_share_and_no_more(bench: Bench) -> Non
         passed = bench.clock() - begin
         assert 0.03 < (dear.asked - asked[1]) * dear.takes / passed <= MAX_SHARE
         assert (cheap.asked - asked[0]) / passed > 0.8
-        assert poller.state.slowed == "dear"
+        assert poller.state.slowed == "dear slowed: costly"
 
 
 async def test_one_slow_answer_slows_nothing(bench: Bench) -> None:
@@ -189,3 +189,29 @@ async def test_a_slow_line_stretches_the_interval(
         assert poller.state.stretched is None
         await bench.wait(poller, interval)
         assert one.asked == 3
+
+
+async def test_a_question_to_which_a_whole_table_is_read_rests_and_says_why(bench: Bench) -> None:
+    one = bench.source("tasks")
+    one.notices = "reads all of task"
+    said = []
+    async with bench.polling(one) as poller:
+        said.append(poller.state.slowed)
+        await bench.wait(poller, REST_AFTER_SCAN - 1)
+        assert one.asked == 1
+        one.notices = ""  # somebody has put the index back
+        await bench.wait(poller, 1)
+        assert one.asked == 2
+        said.append(poller.state.slowed)
+        await bench.wait(poller, 2)
+        assert one.asked == 3
+    assert said == ["tasks slowed: reads all of task", None]
+
+
+async def test_what_is_asked_by_hand_does_not_rest(bench: Bench) -> None:
+    one = bench.source()
+    one.notices = "reads all of task"
+    async with bench.polling(one) as poller:
+        poller.refresh()
+        await settle()
+        assert one.asked == 2

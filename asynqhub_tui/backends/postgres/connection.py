@@ -14,6 +14,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
+from asynqhub_tui import notices
 from asynqhub_tui.backends.postgres.conninfo import CONNECT_TIMEOUT, Address
 from asynqhub_tui.backends.postgres.errors import (
     connect_error,
@@ -22,6 +23,7 @@ from asynqhub_tui.backends.postgres.errors import (
     unwritable,
 )
 from asynqhub_tui.backends.postgres.kept import KeptConnection
+from asynqhub_tui.backends.postgres.plans import Plans
 from asynqhub_tui.backends.postgres.times import BoundedTimestamptzLoader
 from asynqhub_tui.repository import HubError, Refused, Unavailable
 
@@ -95,6 +97,7 @@ class Database:
         self._behind_pooler = False
         self._closed = False
         self._writer = KeptConnection()
+        self._plans = Plans()
 
     async def open(self) -> None:
         """Connect. Raises Unavailable or Refused, with the reason."""
@@ -113,8 +116,14 @@ class Database:
         """Run one reading statement, for at most `seconds`, and return its rows.
 
         A connection that turns out to be dead, as after a restart of the server, is replaced and
-        the statement run once more.
+        the statement run once more. Of a poll it is noticed when the server reads a whole table.
         """
+        rows = await self._fetch_twice(query, params, seconds)
+        if notices.wanted():
+            await self._look_at_plan(query, params)
+        return rows
+
+    async def _fetch_twice(self, query: str, params: Params | None, seconds: float) -> list[Row]:
         try:
             return await self._fetch(query, params, seconds)
         except _Lost:
@@ -123,6 +132,19 @@ class Database:
             return await self._fetch(query, params, seconds)
         except _Lost as lost:
             raise lost.error from lost.error.__cause__
+
+    async def _look_at_plan(self, query: str, params: Params | None) -> None:
+        if self._plans.is_due(query):
+            try:
+                [([explained],)] = await self._fetch_twice(
+                    f"EXPLAIN (FORMAT JSON) {query}", params, READ_TIMEOUT
+                )
+            except HubError:  # the answer is there all the same
+                self._plans.learn(query, None)
+            else:
+                self._plans.learn(query, explained["Plan"])
+        if (table := self._plans.scanned(query)) is not None:
+            notices.notice(f"reads all of {table}")
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection[Row]]:
