@@ -22,7 +22,7 @@ from tests.benchmarks.report import Table
 from tests.benchmarks.screens import Question, questions
 from tests.servers import PostgresServer
 
-TASKS = {"small": 100_000, "large": 1_000_000}
+TASKS = {"small": 100_000, "large": 10_000_000}
 
 _SHARED_BUFFERS = "128MB"  # PostgreSQL's default, which the hub's compose file leaves as it is
 
