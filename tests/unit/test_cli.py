@@ -97,6 +97,39 @@ def test_the_dashboard_without_redis_loads_no_driver_of_the_queue(
     assert not loaded & ({"psycopg", "clickhouse_connect"} | QUEUE_DRIVERS)
 
 
+PAINT_FIRST = """
+import asyncio, sys
+from pydantic import SecretStr
+from asynqhub_tui.app import AsynqHubApp
+from asynqhub_tui.repository import Unavailable
+from asynqhub_tui.settings import Settings
+
+async def opener(target):
+    strips = app.screen._compositor.render_strips()
+    assert any("connecting" in strip.text for strip in strips), "nothing is painted yet"
+    drivers = {{"psycopg", "psycopg_pool", "clickhouse_connect", "chdb", "aiosqlite", "redis"}}
+    assert not drivers & sys.modules.keys(), "a driver is loaded before it is needed"
+    raise Unavailable("it was asked")
+
+async def paint():
+    async with app.run_test() as pilot:
+        while app.failure is None and app.defect is None:
+            await pilot.pause()
+
+app = AsynqHubApp(Settings(backend={backend!r}, dsn=SecretStr("x")), opener=opener)
+asyncio.run(paint())
+assert app.defect is None, app.defect
+assert app.failure.what == "it was asked"
+"""
+
+
+@pytest.mark.parametrize("backend", ["postgres", "clickhouse", "sqlite", "demo"])
+def test_the_first_screen_is_painted_before_a_driver_is_loaded_or_a_connection_opened(
+    backend: str,
+) -> None:
+    assert "textual" in loaded_after(PAINT_FIRST.format(backend=backend))
+
+
 def test_the_queue_loads_its_driver_when_it_is_opened() -> None:
     loaded = loaded_after("import asynqhub_tui.asynq, asynqhub_tui.queue")
     assert not loaded & ({"textual"} | QUEUE_DRIVERS)
