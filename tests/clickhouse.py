@@ -9,6 +9,7 @@ import itertools
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import clickhouse_connect
 import psutil
+import trustme
 from clickhouse_connect.driver.client import Client
 
 from tests.chdb_store import Installations
@@ -43,12 +45,19 @@ class ClickHouseServer:
     Its data lies in a temporary folder, which goes when the server is closed or the process ends.
     """
 
-    def __init__(self, *, user: str = USER, password: str = PASSWORD) -> None:
+    def __init__(
+        self, *, user: str = USER, password: str = PASSWORD, authority: trustme.CA | None = None
+    ) -> None:
         self.host = "127.0.0.1"
         self.port = free_port()
         self.user = user
         self.password = password
         self.folder = Path(tempfile.mkdtemp(prefix="clickhouse-", dir="/tmp"))
+        self._authority = authority
+        if authority is not None:
+            authority.cert_pem.write_to_path(self.authority_path)
+            issued = authority.issue_cert(self.host).private_key_and_cert_chain_pem
+            issued.write_to_path(self.folder / "own.pem")
         self._numbers = itertools.count(1)
         self._installations = Installations(self.create_database, self.client_of)
         self._process: subprocess.Popen[bytes] | None = None
@@ -67,6 +76,11 @@ class ClickHouseServer:
         self.close()
 
     @property
+    def authority_path(self) -> Path:
+        """Where the certificate lies that clients are to trust, of a server that speaks TLS."""
+        return self.folder / "authority.pem"
+
+    @property
     def process(self) -> subprocess.Popen[bytes]:
         """The running server."""
         assert self._process is not None
@@ -77,6 +91,8 @@ class ClickHouseServer:
         command = [sys.executable, "-m", "tests.clickhouse_http"]
         command += ["--path", str(self.folder / "data"), "--port", str(self.port)]
         command += ["--user", self.user, "--password", self.password]
+        if self._authority is not None:
+            command += ["--certificate", str(self.folder / "own.pem")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=_ROOT, env=os.environ | _ENVIRONMENT, stdout=log, stderr=log
@@ -134,7 +150,8 @@ class ClickHouseServer:
     def dsn(self, database: str) -> str:
         """Return the URI of a database."""
         user, password = quote(self.user, safe=""), quote(self.password, safe="")
-        return f"clickhouse://{user}:{password}@{self.host}:{self.port}/{database}"
+        scheme = "clickhouse" if self._authority is None else "clickhouses"
+        return f"{scheme}://{user}:{password}@{self.host}:{self.port}/{database}"
 
     def client(self, database: str = "default") -> Client:
         """Return the driver's own client, to look behind the scenes. Close it."""
@@ -170,8 +187,17 @@ class ClickHouseServer:
             return False
         return True
 
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._authority is None:
+            return http.client.HTTPConnection(self.host, self.port, timeout=_START_SECONDS)
+        context = ssl.create_default_context()
+        self._authority.configure_trust(context)
+        return http.client.HTTPSConnection(
+            self.host, self.port, timeout=_START_SECONDS, context=context
+        )
+
     def _ask(self, method: str, target: str, body: str | None = None) -> bytes:
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=_START_SECONDS)
+        connection = self._connection()
         token = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
         try:
             connection.request(method, target, body, {"Authorization": f"Basic {token}"})

@@ -16,9 +16,13 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True, help="a TCP port of 127.0.0.1")
     parser.add_argument("--user", default="default")
     parser.add_argument("--password", default="")
+    parser.add_argument("--certificate", type=Path, help="key and certificate (PEM): speak TLS")
     options = parser.parse_args()
     engine = Engine(options.path)
-    Server(options.port, engine, options.user, options.password).serve_forever()
+    server = Server(options.port, engine, options.user, options.password)
+    if options.certificate is not None:
+        server.speak_tls(options.certificate)
+    server.serve_forever()
 
 
 if __name__ == "__main__":

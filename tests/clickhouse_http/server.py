@@ -6,10 +6,12 @@ import contextlib
 import json
 import secrets
 import socket
+import ssl
 import string
 import traceback
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.clickhouse_http.encodings import encoder
@@ -50,6 +52,14 @@ class Server(ThreadingHTTPServer):
         self.taken = Taken()
         self._credentials = (user, password)
         super().__init__(("127.0.0.1", port), _Handler)
+
+    def speak_tls(self, certificate: Path) -> None:
+        """Encrypt; each handshake is made by the thread of its connection."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self.socket = context.wrap_socket(
+            self.socket, server_side=True, do_handshake_on_connect=False
+        )
 
     def admit(self, request: Request) -> None:
         """Raise QueryError, in ClickHouse's words, unless the request is by the user."""

@@ -76,7 +76,8 @@ _NETWORK: tuple[tuple[str, str, str], ...] = (
     (
         r"CERTIFICATE_VERIFY_FAILED|SSL|WRONG_VERSION_NUMBER",
         "{place} and this machine do not agree on TLS",
-        "Check the port, and whether the DSN should begin with clickhouses://.",
+        "Check the port, and whether the DSN should begin with clickhouses://; ?ca_cert=FILE names"
+        " the certificate of an authority of your own.",
     ),
     (
         r"timed out|Read timed out|TimeoutError",
