@@ -21,6 +21,9 @@ QUESTION, ANSWER = "\x1b[5n", "\x1b[0n"
 WINDOW = 1_024
 """Bytes that may be under way before the next frame waits for the terminal's answer."""
 
+TYPICAL = 1_000
+"""Bytes of a frame that a poll leads to."""
+
 PATIENCE = 10.0
 """Seconds after which an answer no longer counts as coming."""
 
@@ -45,8 +48,9 @@ class Screen(Protocol):
 class Traffic:
     """What went over the line.
 
-    `sent` are bytes since the beginning. `lag` is how many seconds the last frame took to be
-    shown: until the terminal's answer where it is asked, until the system took it otherwise.
+    `sent` are bytes since the beginning. `lag` is how many seconds a frame of TYPICAL bytes takes
+    until it is shown, as far as the last one tells: until the terminal's answer where it is asked,
+    until the system took it otherwise. Of a line that has been idle for long nothing is known: 0.
     """
 
     sent: int
@@ -81,6 +85,7 @@ class Line:
         self._broken = False
         self._sent = 0
         self._lag = 0.0
+        self._lag_known_at = 0.0
         self._thread = threading.Thread(target=self._run, daemon=True, name="line")
 
     def start(self) -> None:
@@ -104,15 +109,17 @@ class Line:
         with self._change:
             self._answers = True
             if self._asked:
-                at, _ = self._asked.popleft()
-                self._lag = self._clock() - at
+                self._learn(*self._asked.popleft())
             self._change.notify_all()
 
     def traffic(self) -> Traffic:
         """Return what went over the line so far."""
         with self._change:
-            waits = self._clock() - self._asked[0][0] if self._answers and self._asked else 0.0
-            return Traffic(self._sent, max(self._lag, waits))
+            now = self._clock()
+            lag = self._lag if now - self._lag_known_at < PATIENCE else 0.0
+            if self._answers and self._asked:
+                lag = max(lag, _lag(now, *self._asked[0]))
+            return Traffic(self._sent, lag)
 
     def settle(self) -> None:
         """Ask no more, and wait a moment for the answers that are still to come."""
@@ -167,9 +174,18 @@ class Line:
                 self._broken = True
                 self._change.notify_all()
         if not self._asks:
-            self._lag = self._clock() - started
+            self._learn(started, len(data))
+
+    def _learn(self, started: float, size: int) -> None:
+        self._lag_known_at = self._clock()
+        self._lag = _lag(self._lag_known_at, started, size)
 
     def _forget_lost_answers(self, now: float) -> None:
         if self._asked and now - self._asked[0][0] > PATIENCE:
             self._asked.clear()
             self._answers = False
+
+
+def _lag(now: float, started: float, size: int) -> float:
+    """Return how long TYPICAL bytes take where `size` bytes took from `started` to `now`."""
+    return (now - started) / max(size / TYPICAL, 1.0)

@@ -42,6 +42,10 @@ FRAMES_APART = 4
 """How many times longer than the line takes for a frame it is until the next poll, at least."""
 
 
+LONGEST_FOR_LINE = 10.0
+"""Seconds between two polls that a slow line leads to at most."""
+
+
 class Feed(Generic[T]):
     """One question that is asked again and again.
 
@@ -111,10 +115,11 @@ def period(feed: Feed[Any], feeds: Sequence[Feed[Any]], interval: float) -> floa
 def for_line(interval: float, lag: float) -> float:
     """Return the interval where the line to the terminal takes `lag` seconds for a frame.
 
-    It is the user's, or a longer one of INTERVALS.
+    It is the user's, or a longer one of INTERVALS, which is no longer than LONGEST_FOR_LINE: when
+    the line is free again, that is how long it goes unnoticed.
     """
-    least = lag * FRAMES_APART
-    return interval if least <= interval else next((one for one in INTERVALS if one >= least), 60.0)
+    least = min(lag * FRAMES_APART, LONGEST_FOR_LINE)
+    return max(interval, next(one for one in INTERVALS if one >= least))
 
 
 @dataclass(frozen=True, slots=True)

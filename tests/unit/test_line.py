@@ -13,7 +13,7 @@ import pytest
 
 from asynqhub_tui import line as module
 from asynqhub_tui.frames import Frames
-from asynqhub_tui.line import QUESTION, WINDOW, Line
+from asynqhub_tui.line import QUESTION, TYPICAL, WINDOW, Line
 
 SOON = 20.0
 """Seconds within which something has to come that does come."""
@@ -188,8 +188,20 @@ def test_who_waits_for_the_line_sees_it_in_its_lag(open_line: Callable[..., Far]
     answered = far.line.traffic().lag
     far.line.write(frame(1))
     far.read_all()
-    assert far.line.traffic().lag >= QUIET
+    assert far.line.traffic().lag >= QUIET / (len(frame(1)) / TYPICAL)
     assert answered > 0.0
+
+
+def test_of_a_line_that_was_idle_for_long_no_lag_is_known(
+    open_line: Callable[..., Far], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One slow frame does not keep polls apart for ever."""
+    far = open_line(asks=True)
+    far.line.write(frame(0))
+    far.read_all(answers=True)
+    assert far.line.traffic().lag > 0.0
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    assert far.line.traffic().lag == 0.0
 
 
 def test_the_end_waits_for_the_answer_that_is_still_to_come(

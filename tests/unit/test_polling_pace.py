@@ -171,7 +171,7 @@ async def test_between_two_askings_it_sleeps(bench: Bench, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("interval", "lag", "stretched"),
-    [(2.0, 0.0, None), (2.0, 0.5, None), (2.0, 0.6, 5.0), (10.0, 2.4, None), (1.0, 99.0, 60.0)],
+    [(2.0, 0.0, None), (2.0, 0.5, None), (2.0, 0.6, 5.0), (10.0, 2.4, None), (1.0, 99.0, 10.0)],
 )
 async def test_a_slow_line_stretches_the_interval(
     bench: Bench, interval: float, lag: float, stretched: float | None
