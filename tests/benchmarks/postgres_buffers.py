@@ -24,6 +24,8 @@ from tests.servers import PostgresServer
 
 TASKS = {"small": 100_000, "large": 10_000_000}
 
+_SCAN_SECONDS = 120.0
+
 _SHARED_BUFFERS = "128MB"  # PostgreSQL's default, which the hub's compose file leaves as it is
 
 
@@ -110,7 +112,7 @@ class _Sessions:
         """Measure what is known: reading a table from end to end touches each of its blocks."""
 
         async def scan() -> None:
-            await self._database.fetch("SELECT count(payload) FROM task")
+            await self._database.fetch("SELECT count(payload) FROM task", seconds=_SCAN_SECONDS)
 
         [(blocks,)] = await self._database.fetch(
             "SELECT pg_relation_size('task') / current_setting('block_size')::integer"
