@@ -24,6 +24,7 @@ RATE_OVER = 10.0
 
 _COLUMNS = (("calls", 8), ("a minute", 10), ("last ms", 10), ("mean ms", 10), ("rows", 8))
 _SHARE = 9
+_LONGEST_NAME = 30
 
 
 class CostPane(Canvas):
@@ -51,7 +52,8 @@ class CostPane(Canvas):
     def lines(self, width: int, height: int) -> Sequence[Line]:
         """Return a summary, and the queries."""
         queries = self._costs.queries()
-        name_width = max(width - sum(each for _, each in _COLUMNS) - _SHARE - 2, 12)
+        room = width - sum(each for _, each in _COLUMNS) - _SHARE - 2
+        name_width = min(max(room, 12), _LONGEST_NAME)
         head = "".join(title.rjust(each) for title, each in _COLUMNS) + "share".rjust(_SHARE)
         return [
             Line(self._summary(queries, width), "bar"),
