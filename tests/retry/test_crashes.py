@@ -57,7 +57,12 @@ async def crash(stage: Stage, at: str, ids: list[str]) -> str:
     return output.decode().strip()
 
 
-@pytest.mark.parametrize("working", [False, True], ids=["worker waits", "worker works"])
+@pytest.mark.parametrize(
+    ("engine", "working"),
+    [("sqlite", False), ("postgres", True)],
+    ids=["worker waits", "worker works"],
+    indirect=["engine"],
+)
 @pytest.mark.parametrize("at", crashing.STAGES[1:])
 async def test_a_killed_batch_is_resumed(stage: Stage, at: str, working: bool) -> None:
     stage.failed(*IDS[::2])
