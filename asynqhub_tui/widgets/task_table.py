@@ -120,7 +120,7 @@ class TaskTable(Table[Task]):
             self.top_row = 0
             self.redraw()
         if live:
-            self.unseen = self.top_row if self.window.at_top else self.unseen + came
+            self.unseen += came
         self.unseen = min(self.unseen, self.top_row)
 
     def patch(self, tasks: Sequence[Task], missing: frozenset[str]) -> None:

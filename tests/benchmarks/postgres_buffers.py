@@ -25,6 +25,7 @@ from tests.servers import PostgresServer
 TASKS = {"small": 100_000, "large": 10_000_000}
 
 _SCAN_SECONDS = 120.0
+_CATALOGS = 1.01  # what else a statement reads, of a scan
 
 _SHARED_BUFFERS = "128MB"  # PostgreSQL's default, which the hub's compose file leaves as it is
 
@@ -80,7 +81,8 @@ class _Sessions:
                 "hub: the statements of Asynq-Hub and its web UI for the same (pages of 20 with a",
                 "full count, figures of all time worker by worker). Without a budget: on a slower",
                 "clock, with its age beside it.",
-                f"Check: a scan of the table task counted {scan:,} buffers, and it has as many.",
+                f"Check: a scan of the table task counted {scan:,} buffers, and it has as many (or"
+                " up to 1 % less: the statement reads catalogs, too).",
             ],
         )
 
@@ -118,7 +120,7 @@ class _Sessions:
             "SELECT pg_relation_size('task') / current_setting('block_size')::integer"
         )
         measured = await self._meter.measure(scan, self._flush, warm_up=True)
-        if measured.buffers != blocks:
+        if not blocks <= measured.buffers <= blocks * _CATALOGS:
             raise RuntimeError(
                 f"A scan of {blocks:,} blocks was counted as {measured.buffers:,}: "
                 "something else is at work in this database."

@@ -51,11 +51,26 @@ async def test_rows_stay_where_they_are_while_one_reads_further_down(stage: Stag
         await desk.pass_time(2)
         assert rows(desk) == lines
         assert current(desk) == before
-        unseen = desk.tasks.table.top_row
-        assert f"▲ {unseen} new, g" in desk.text
+        assert "▲ 3 new, g" in desk.text
         await desk.press("g")
         assert current(desk) == fresh[0]
         assert "new, g" not in desk.text
+
+
+async def test_what_is_above_is_not_new_for_that(stage: Stage) -> None:
+    stage.load(sample())
+    async with stage.open() as desk:
+        await desk.press("G")
+        await desk.pass_time(2)
+        assert desk.tasks.table.top_row > 0
+        assert "new, g" not in desk.text
+        stage.load_new(2)
+        await desk.pass_time(2)
+        await desk.pass_time(2)
+        assert "▲ 2 new, g" in desk.text
+        stage.load_new(1, first=20_000)
+        await desk.pass_time(2)
+        assert "▲ 3 new, g" in desk.text
 
 
 async def test_the_number_of_new_rows_falls_as_one_goes_up_to_them(stage: Stage) -> None:
