@@ -6,6 +6,7 @@ looks at the user's rights first, and refuses the write itself then in any case.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -48,6 +49,9 @@ _COMMANDS = ("GET", "SET", "EXISTS", "HGET", "HSET", "LPUSH", "ZADD", "ZREM", "Z
 _USER = "default"
 """asynq sends a password alone, which is this user's; see address."""
 
+_OF_KEYS = re.compile(r"\bkeys?\b")
+"""What a refusal speaks of that is not one of a command."""
+
 _UNKNOWN_DIGEST = "0" * 40
 
 
@@ -85,19 +89,35 @@ async def rights(connection: RedisConnection, queue: str | None) -> Sequence[Fin
             )
         ]
     replies = {"EVAL": told, "EVALSHA": by_digest, "MGET": looked_up}
-    forbidden = [name for name, reply in replies.items() if isinstance(reply, NoPermissionError)]
+    said = {
+        name: str(reply) for name, reply in replies.items() if isinstance(reply, NoPermissionError)
+    }
     if isinstance(told, list):
-        asked = zip(_COMMANDS, told, strict=True)
-        forbidden += [command for command, said in asked if b"ACL failure" in said]
-    if not forbidden:
+        texts = (text.decode(errors="replace") for text in told)
+        asked = zip(_COMMANDS, texts, strict=True)
+        said |= {name: text for name, text in asked if "ACL failure" in text}
+    if not said:
         return [REDIS.ok("rights", "This user may do what a retry does.")]
-    wanted = " ".join(f"+{command.lower()}" for command in forbidden)
-    return [
-        REDIS.problem(
-            "rights",
-            f"This user of Redis may not do what a retry does: {', '.join(forbidden)}.",
-            "A retry is refused, and says so. Either the commands are forbidden or the keys, which"
-            " begin with asynq: and, for claims, with asynqhub-tui:.",
-            f"ACL SETUSER {_USER} {wanted} ~asynq:* ~asynqhub-tui:*",
-        )
-    ]
+    commands = [name for name, text in said.items() if not _OF_KEYS.search(text)]
+    found = [_commands_finding(commands)] if commands else []
+    return [*found, _keys_finding()] if len(commands) < len(said) else found
+
+
+def _commands_finding(commands: Sequence[str]) -> Finding:
+    wanted = " ".join(f"+{command.lower()}" for command in commands)
+    return REDIS.problem(
+        "rights",
+        f"This user of Redis may not do what a retry does: {', '.join(commands)}.",
+        "A retry is refused, and says so.",
+        f"ACL SETUSER {_USER} {wanted}",
+    )
+
+
+def _keys_finding() -> Finding:
+    return REDIS.problem(
+        "rights",
+        "This user of Redis may not write the keys that a retry writes.",
+        "Those of asynq begin with asynq:, the claims, which keep a task from being retried twice,"
+        " with asynqhub-tui:.",
+        f"ACL SETUSER {_USER} ~asynq:* ~asynqhub-tui:*",
+    )

@@ -91,7 +91,8 @@ async def _damage(database: Database, path: Path | None) -> Sequence[Finding]:
                 "PRAGMA quick_check;",
             )
         ]
-    said = [str(line) for (line,) in await database.fetch("PRAGMA quick_check(3)")]
+    rows = await database.fetch("PRAGMA quick_check(3)")
+    said = [" ".join(str(line).split()) for (line,) in rows]
     if said == ["ok"]:
         return [SQLITE.ok("damage", f"The file takes {shown}, and is undamaged.")]
     return [
