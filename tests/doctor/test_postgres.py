@@ -218,6 +218,34 @@ async def test_an_idle_transaction(dsn: str, monkeypatch: pytest.MonkeyPatch) ->
             other.execute("SELECT 1")
 
 
+async def test_what_outlives_sessions_a_slot_and_a_prepared_transaction(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sessions, "_LAGGING", 0)
+    monkeypatch.setattr(sessions, "LONG", timedelta(0))
+    with PostgresServer() as server:
+        for setting in ("wal_level = logical", "max_wal_senders = 2"):
+            execute(server.dsn("postgres"), f"ALTER SYSTEM SET {setting}")
+        execute(server.dsn("postgres"), "ALTER SYSTEM SET max_prepared_transactions = 2")
+        server.restart()
+        dsn = server.create_database()
+        execute(
+            dsn,
+            "SELECT pg_create_logical_replication_slot('left_over', 'pgoutput')",
+            "BEGIN",
+            "CREATE TABLE made (id integer)",
+            "PREPARE TRANSACTION 'it''s'",
+        )
+        found = await look_at("postgres", dsn)
+        slot, prepared = found.one("slots"), found.one("sessions")
+        assert slot.title.startswith("The replication slot left_over holds back vacuum by ")
+        assert prepared.commands == ("ROLLBACK PREPARED 'it''s';",)
+        execute(dsn, *slot.commands, *prepared.commands)
+        found = await look_at("postgres", dsn)
+        assert not found.of("slots")
+        assert found.ok("sessions")
+
+
 async def test_settings(dsn: str) -> None:
     """The test server runs without autovacuum."""
     found = (await look_at("postgres", dsn)).one("settings")

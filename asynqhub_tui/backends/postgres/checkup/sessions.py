@@ -25,6 +25,9 @@ _MOST = 3
 _LAGGING = 1_000_000
 """Transactions by which a slot may hold back the horizon."""
 
+_KEPT = 1_000_000_000
+"""Bytes of WAL that one without a reader may keep."""
+
 
 async def sessions(database: ExplainingDatabase) -> Sequence[Finding]:
     """Find transactions that are open for long, in any database of the server."""
@@ -58,21 +61,23 @@ async def sessions(database: ExplainingDatabase) -> Sequence[Finding]:
 
 
 async def slots(database: ExplainingDatabase) -> Sequence[Finding]:
-    """Find replication slots that hold back what vacuum may remove."""
-    rows = await database.fetch(_SLOTS, {"lagging": _LAGGING, "most": _MOST})
-    return [
-        POSTGRES.warning(
-            "slots",
-            f"The replication slot {name} holds back vacuum by {figures.number(lag)} transactions.",
-            (
-                "Its standby is connected: hot_standby_feedback tells of a long query there."
-                if active
-                else "Nobody is connected to it. If nobody will be, drop it:"
-            ),
-            *(() if active else (f"SELECT pg_drop_replication_slot({literal});",)),
-        )
-        for name, literal, active, lag in rows
-    ]
+    """Find replication slots that hold back what vacuum may remove, or keep much of the WAL."""
+    rows = await database.fetch(_SLOTS, {"lagging": _LAGGING, "kept": _KEPT, "most": _MOST})
+    return [_slot(*row) for row in rows]
+
+
+def _slot(name: str, literal: str, active: bool, lag: int, kept: int) -> Finding:
+    return POSTGRES.warning(
+        "slots",
+        f"The replication slot {name} holds back vacuum by {figures.number(lag)} transactions.",
+        f"It also keeps {figures.size(kept)} of WAL on the disk. "
+        + (
+            "Its reader is connected and behind: a long query on a standby may be the reason."
+            if active
+            else "Nobody is connected to it. If nobody will be again, drop it:"
+        ),
+        *(() if active else (f"SELECT pg_drop_replication_slot({literal});",)),
+    )
 
 
 # Another user's transaction shows its beginning to members of pg_read_all_stats alone.
@@ -93,8 +98,18 @@ SELECT quote_literal(p.gid), clock_timestamp() - p.prepared AS age FROM pg_prepa
 WHERE clock_timestamp() - p.prepared > %(long)s ORDER BY age DESC LIMIT %(most)s
 """
 
+# A logical slot holds back the catalogs alone, which are read by every statement.
 _SLOTS = """
-SELECT s.slot_name::text, quote_literal(s.slot_name), s.active, age(s.xmin)
-FROM pg_replication_slots AS s
-WHERE age(s.xmin) > %(lagging)s ORDER BY age(s.xmin) DESC LIMIT %(most)s
+SELECT s.slot_name::text, quote_literal(s.slot_name), s.active, s.lag, s.kept
+FROM (
+    SELECT s.slot_name, s.active, coalesce(greatest(age(s.xmin), age(s.catalog_xmin)), 0) AS lag,
+        coalesce(pg_wal_lsn_diff(
+            CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+                ELSE pg_current_wal_lsn() END,
+            s.restart_lsn
+        ), 0)::bigint AS kept
+    FROM pg_replication_slots AS s
+) AS s
+WHERE s.lag > %(lagging)s OR NOT s.active AND s.kept > %(kept)s
+ORDER BY s.lag DESC LIMIT %(most)s
 """
