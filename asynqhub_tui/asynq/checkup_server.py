@@ -171,8 +171,8 @@ async def persistence(connection: RedisConnection, info: Info) -> Sequence[Findi
         REDIS.warning(
             "persistence",
             "Redis keeps nothing on its disk: a restart loses all tasks that wait.",
-            "Their rows then stay pending for ever. So do claims go, which keep a task from being"
-            " retried twice. Set it in its configuration file as well.",
+            "Their rows then stay pending for ever. The claims that keep a task from being retried"
+            " twice go as well. Set it in its configuration file, too.",
             "CONFIG SET appendonly yes",
         )
     ]

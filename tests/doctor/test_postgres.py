@@ -246,6 +246,13 @@ async def test_what_outlives_sessions_a_slot_and_a_prepared_transaction(
         assert found.ok("sessions")
 
 
+async def test_a_view_in_the_place_of_a_table(dsn: str) -> None:
+    execute(dsn, "ALTER TABLE task RENAME TO kept", "CREATE VIEW task AS SELECT * FROM kept")
+    found = await look_at("postgres", dsn)
+    assert found.one("sizes").title.startswith("task is a view: its indexes, ")
+    assert not found.of("hub-index")
+
+
 async def test_settings(dsn: str) -> None:
     """The test server runs without autovacuum."""
     found = (await look_at("postgres", dsn)).one("settings")

@@ -62,7 +62,7 @@ def _finding(table: Facts, polls: Sequence[str]) -> Finding:
     return POSTGRES.warning(
         "plans",
         f"Polls would read the whole table {table.table}, {table.pages:,} pages each time.",
-        f"That are {', '.join(polls)}. An index of the hub is missing, or the planner knows too"
+        f"Namely: {', '.join(polls)}. An index of the hub is missing, or the planner knows too"
         " little of the table: mend what else is said of these; if nothing is, analyse it.",
         f"ANALYZE {table.name};",
     )

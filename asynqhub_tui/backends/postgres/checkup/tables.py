@@ -11,6 +11,8 @@ from asynqhub_tui.backends.postgres.checkup.about import LARGE, POSTGRES, TABLES
 from asynqhub_tui.backends.postgres.checkup.explaining import ExplainingDatabase
 from asynqhub_tui.checkup import Finding
 
+_KINDS = {"p": "a partitioned table", "v": "a view", "m": "a materialized view", "f": "foreign"}
+
 _SMALL = 100
 """Pages of a table for which it matters little what the planner knows of it."""
 
@@ -61,7 +63,7 @@ class Facts(NamedTuple):
 
 
 async def facts(database: ExplainingDatabase) -> Sequence[Facts]:
-    """Return what the catalog says of those of the three tables that are there."""
+    """Return what the catalog says of those of the three that are there, and plain tables."""
     return [Facts._make(row) for row in await database.fetch(_FACTS, {"tables": list(TABLES)})]
 
 
@@ -71,7 +73,16 @@ async def sizes(database: ExplainingDatabase) -> Sequence[Finding]:
         f"{one.table} {_rows(one)}, {figures.size(one.size)} + {figures.size(one.index_size)}"
         for one in await facts(database)
     ]
-    return [POSTGRES.ok("sizes", f"Rows, size + indexes: {'; '.join(words)}.")] if words else []
+    found = [POSTGRES.ok("sizes", f"Rows, size + indexes: {'; '.join(words)}.")] if words else []
+    for name, kind in await database.fetch(_OTHER_KINDS, {"tables": list(TABLES)}):
+        what = _KINDS.get(kind, "no plain table")
+        found.append(
+            POSTGRES.note(
+                "sizes",
+                f"{name} is {what}: its indexes, statistics and vacuum were not looked at.",
+            )
+        )
+    return found
 
 
 async def statistics(database: ExplainingDatabase) -> Sequence[Finding]:
@@ -172,8 +183,13 @@ SELECT wanted.name, quote_ident(n.nspname) || '.' || quote_ident(c.relname),
         WHERE p.schemaname = n.nspname AND p.tablename = c.relname
     )
 FROM unnest(%(tables)s::text[]) WITH ORDINALITY AS wanted(name, place)
-JOIN pg_class AS c ON c.oid = to_regclass(wanted.name)
+JOIN pg_class AS c ON c.oid = to_regclass(wanted.name) AND c.relkind = 'r'
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN pg_stat_all_tables AS s ON s.relid = c.oid
 ORDER BY wanted.place
+"""
+
+_OTHER_KINDS = """
+SELECT wanted.name, c.relkind::text FROM unnest(%(tables)s::text[]) AS wanted(name)
+JOIN pg_class AS c ON c.oid = to_regclass(wanted.name) AND c.relkind <> 'r'
 """
