@@ -198,6 +198,14 @@ async def test_old_statistics_and_dead_rows(filled: str, monkeypatch: pytest.Mon
     assert found.ok("vacuum")
 
 
+async def test_autovacuum_is_off_for_one_table(dsn: str) -> None:
+    execute(dsn, "ALTER TABLE task SET (autovacuum_enabled = off)")
+    found = (await look_at("postgres", dsn)).one("autovacuum")
+    assert found.title == "Autovacuum is switched off for the table task."
+    execute(dsn, *found.commands)
+    assert not (await look_at("postgres", dsn)).of("autovacuum")
+
+
 async def test_pages_that_are_not_all_visible(filled: str) -> None:
     execute(filled, "VACUUM (ANALYZE)", "UPDATE task SET priority = 1", "ANALYZE")
     found = (await look_at("postgres", filled)).one("vacuum")

@@ -10,10 +10,10 @@ from asynqhub_tui.backends.postgres.checkup.explaining import ExplainingDatabase
 from asynqhub_tui.checkup import Finding
 
 _SUPPORTED = 14
-"""The oldest major version that PostgreSQL's own project still mends, as of 2026."""
+"""The major version below which PostgreSQL's own project has mended nothing since 2025."""
 
 _HUB_WANTS = 18
-"""What Asynq-Hub's README asks for. From it on an index serves also without its first column
+"""What Asynq-Hub asks for. From it on an index serves also without its first column
 (skip scan)."""
 
 

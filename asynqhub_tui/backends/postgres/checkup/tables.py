@@ -42,7 +42,7 @@ class Facts(NamedTuple):
     `name` is its name as a statement may write it, `pages` are its own at present, of 8 KiB as a
     rule, `rows` is what the planner believes, -1 where it was never told. `counted_pages` and
     `visible_pages` are of the last vacuum. `known` are the columns with statistics that this role
-    may see.
+    may see, `left_alone` whether autovacuum is switched off for it.
     """
 
     table: str
@@ -60,6 +60,7 @@ class Facts(NamedTuple):
     size: int
     index_size: int
     known: Sequence[str]
+    left_alone: bool
 
 
 async def facts(database: ExplainingDatabase) -> Sequence[Facts]:
@@ -131,6 +132,15 @@ async def vacuum(database: ExplainingDatabase) -> Sequence[Finding]:
     for one in await facts(database):
         all_rows = one.live + one.dead
         command = f"VACUUM (ANALYZE) {one.name};"
+        if one.left_alone:
+            found.append(
+                POSTGRES.warning(
+                    "autovacuum",
+                    f"Autovacuum is switched off for the table {one.table}.",
+                    "Nothing is vacuumed or analysed there by itself.",
+                    f"ALTER TABLE {one.name} RESET (autovacuum_enabled);",
+                )
+            )
         if one.dead > _MANY and one.dead > _DEAD * all_rows:
             found.append(
                 POSTGRES.warning(
@@ -181,6 +191,10 @@ SELECT wanted.name, quote_ident(n.nspname) || '.' || quote_ident(c.relname),
     ARRAY(
         SELECT p.attname::text FROM pg_stats AS p
         WHERE p.schemaname = n.nspname AND p.tablename = c.relname
+    ),
+    EXISTS (
+        SELECT FROM unnest(c.reloptions) AS o(said)
+        WHERE o.said ~* '^autovacuum_enabled=(f|false|n|no|of|off|0)$'
     )
 FROM unnest(%(tables)s::text[]) WITH ORDINALITY AS wanted(name, place)
 JOIN pg_class AS c ON c.oid = to_regclass(wanted.name) AND c.relkind = 'r'
