@@ -26,9 +26,9 @@ SETTINGS = (
 
 _EPILOG = """\
 exit codes: 0 done, 1 no such task or worker, 2 wrong usage or configuration,
-3 store or queue not reachable, 4 refused or not confirmed, 5 not Asynq-Hub's
-tables, 70 a fault of this program, 74 standard output cannot be written,
-130 interrupted, 143 ended by SIGTERM.
+3 store or queue not reachable, 4 refused, not confirmed, or a problem found,
+5 not Asynq-Hub's tables, 70 a fault of this program, 74 standard output cannot
+be written, 130 interrupted, 143 ended by SIGTERM.
 Without a terminal and without a command, one frame of the overview is printed.
 """
 
@@ -113,6 +113,17 @@ schema --apply.
 and status and names what differs, with exit code 4. With --json: for task and
 task_attempt an array of day, status, source, copy (rows), differing (rows) and
 task_ids of some of them.
+"""
+
+_DOCTOR_EPILOG = """\
+Looks the store and the queue over and changes nothing: no statement is run that
+writes, locks or analyses. What is advised is yours to run.
+
+With --json: an array of findings, the worst first: about (the store or redis),
+check, level (problem, warning, note or ok), title, detail and commands.
+
+exit codes: 0 no problem; 3 the store or the queue cannot be reached; 5 the
+tables are not Asynq-Hub's; 4 another problem. Of several the first of these.
 """
 
 _WORKER_EPILOG = """\
@@ -237,7 +248,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="PERCENT",
         help="share of the time that reading the source may take, 1 to 100; 50 unless given",
     )
-    for one in (tasks, task, workers, worker, delete, back, retry, replay, journal, sync):
+    doctor = _command(commands, "doctor", "what is wrong, or could be cheaper", _DOCTOR_EPILOG)
+    for one in (tasks, task, workers, worker, delete, back, retry, replay, journal, sync, doctor):
         one.add_argument("--json", action="store_true", help="write JSON")
     return top
 

@@ -6,7 +6,7 @@
 | 1 | there is no such task, worker, action or batch |
 | 2 | the command line or the configuration cannot be used; retry is off |
 | 3 | the store or the queue cannot be reached, did not answer in time, or stopped a batch |
-| 4 | refused, not confirmed, a task that could not be retried, or a copy that differs |
+| 4 | refused, not confirmed, a task that could not be retried, a copy that differs, or a problem |
 | 5 | the tables are not Asynq-Hub's |
 | 70 | a fault of this program |
 | 74 | standard output cannot be written |
@@ -97,6 +97,10 @@ def _run(args: argparse.Namespace) -> int:
         return _schema(args, settings)
     from asynqhub_tui.headless import signals
 
+    if args.command == "doctor":
+        from asynqhub_tui.headless import doctor
+
+        return signals.run(doctor.run(settings, json=args.json))
     # Standard input is read ahead of the event loop, which would not hear ctrl+c meanwhile.
     request = _retry_request(args, settings) if args.command == "retry" else None
     return signals.run(_answer(args, settings, request))

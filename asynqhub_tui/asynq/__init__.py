@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections.abc import Sequence
 
 from pydantic import SecretStr
 
+from asynqhub_tui.checkup import Checkup
+from asynqhub_tui.models import WorkerConfig
 from asynqhub_tui.queue import TaskQueue
 
 
@@ -20,3 +23,16 @@ async def open_queue(address: SecretStr, *, read_only: bool = False) -> TaskQueu
     module = await asyncio.to_thread(importlib.import_module, "asynqhub_tui.asynq.redis_queue")
     queue: TaskQueue = module.open_queue(address, read_only=read_only)
     return queue
+
+
+async def open_checkup(
+    address: SecretStr, *, workers: Sequence[WorkerConfig], read_only: bool
+) -> Checkup:
+    """Return what looks the Redis at an address over; `workers` are those whose queues it holds.
+
+    What only writes need is not looked at where it is `read_only`. Connects to nothing yet. Raises
+    Refused for an address that cannot be used.
+    """
+    module = await asyncio.to_thread(importlib.import_module, "asynqhub_tui.asynq.checkup")
+    checkup: Checkup = module.open_checkup(address, workers=workers, read_only=read_only)
+    return checkup

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from asynqhub_tui.checkup import Checkup
 from asynqhub_tui.replication import Copy, Source
 from asynqhub_tui.repository import Hub
 
@@ -32,6 +33,15 @@ COPIES = {
 """What sync can fill, and the module whose `open_copy(target)` opens it."""
 
 
+CHECKUPS = {
+    "demo": "asynqhub_tui.demo.checkup",
+    "postgres": "asynqhub_tui.backends.postgres.checkup",
+    "clickhouse": "asynqhub_tui.backends.clickhouse.checkup",
+    "sqlite": "asynqhub_tui.backends.sqlite.checkup",
+}
+"""What doctor can look at, and the module whose `open_checkup(target)` does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Which installation to open: a backend, its DSN, and whether writing is off."""
@@ -48,8 +58,7 @@ async def open_hub(target: Target) -> Hub:
     nothing answers, Refused where the server turns us away (wrong password, no such database), and
     SchemaMismatch where the tables are not Asynq-Hub's.
     """
-    sample = target.dsn is not None and target.dsn.get_secret_value().strip() == CHDB_DEMO
-    name = "asynqhub_tui.demo.embedded" if sample else BACKENDS[target.backend]
+    name = "asynqhub_tui.demo.embedded" if _is_sample(target) else BACKENDS[target.backend]
     module = await asyncio.to_thread(importlib.import_module, name)
     hub: Hub = await module.open_hub(target)
     return hub
@@ -70,3 +79,15 @@ async def open_copy(target: Target) -> Copy:
     module = await asyncio.to_thread(importlib.import_module, COPIES[target.backend])
     copy: Copy = await module.open_copy(target)
     return copy
+
+
+async def open_checkup(target: Target) -> Checkup:
+    """Return what looks `target` over; it connects once its findings are asked for."""
+    name = CHECKUPS["demo" if _is_sample(target) else target.backend]
+    module = await asyncio.to_thread(importlib.import_module, name)
+    checkup: Checkup = module.open_checkup(target)
+    return checkup
+
+
+def _is_sample(target: Target) -> bool:
+    return target.dsn is not None and target.dsn.get_secret_value().strip() == CHDB_DEMO

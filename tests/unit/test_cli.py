@@ -53,6 +53,7 @@ QUEUE_DRIVERS = {"redis", "google.protobuf"}
         ["worker", "w"],
         ["delete-worker", "w", "--yes"],
         ["restore-worker", "no.json"],
+        ["doctor"],
         ["journal", "list"],
         ["journal", "show", "x"],
         ["retry", "t", "--yes"],
@@ -145,7 +146,7 @@ def test_help_names_all_that_can_be_chosen(capsys: pytest.CaptureFixture[str]) -
     text = capsys.readouterr().out
     for word in (*BACKENDS, *THEMES, *TimeFormat, *arguments.SETTINGS):
         assert word.replace("_", "-") in text
-    for command in ("retry", "replay", "journal", "delete-worker", "restore-worker"):
+    for command in ("retry", "replay", "journal", "delete-worker", "restore-worker", "doctor"):
         assert f"\n    {command} " in text
     for code in (cli.OK, cli.NOT_FOUND, cli.USAGE, cli.UNAVAILABLE, cli.REFUSED, cli.SCHEMA):
         assert re.search(rf"[:,]\s{code} ", text)

@@ -180,7 +180,7 @@ def statements(cluster: str | None = None) -> list[str]:
     if cluster is None:
         return [_create(name, table) for name, table in TABLES.items()]
     written = []
-    on = f" ON CLUSTER {_quoted(cluster)}"
+    on = f" ON CLUSTER {quoted(cluster)}"
     for name, table in TABLES.items():
         local = f"{name}_local" if table.shard_by else name
         shard = "{shard}" if table.shard_by else "all"
@@ -190,7 +190,7 @@ def statements(cluster: str | None = None) -> list[str]:
         if table.shard_by:
             written.append(
                 f"CREATE TABLE IF NOT EXISTS {name}{on} AS {local}\n"
-                f"ENGINE = Distributed({_quoted(cluster)}, currentDatabase(), {local},"
+                f"ENGINE = Distributed({quoted(cluster)}, currentDatabase(), {local},"
                 f" {table.shard_by})"
             )
     return written
@@ -198,11 +198,12 @@ def statements(cluster: str | None = None) -> list[str]:
 
 def create_database(name: str, cluster: str | None = None) -> str:
     """Write the statement that creates the database, where it is missing."""
-    on = "" if cluster is None else f" ON CLUSTER {_quoted(cluster)}"
-    return f"CREATE DATABASE IF NOT EXISTS {_quoted(name)}{on} ENGINE = Atomic"
+    on = "" if cluster is None else f" ON CLUSTER {quoted(cluster)}"
+    return f"CREATE DATABASE IF NOT EXISTS {quoted(name)}{on} ENGINE = Atomic"
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return a name as a statement may write it."""
     return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 

@@ -75,7 +75,7 @@ async def worker_stats(
     low = None if window.length is None else now - window.length
     seconds = READ_TIMEOUT if window in (Window.HOUR, Window.DAY) else LONG_TIMEOUT
     tasks = await database.fetch(
-        _ALL_TASKS if low is None else _TASKS, {"worker": worker, "low": low}, seconds=seconds
+        ALL_TASKS if low is None else _TASKS, {"worker": worker, "low": low}, seconds=seconds
     )
     for name, queue, status, number in tasks:
         figures[name].tasks[queue][status] = number
@@ -222,7 +222,7 @@ WHERE %(worker)s::text IS NULL OR w.worker_name = %(worker)s
 GROUP BY t.worker_name, t.queue, t.status
 """
 
-_ALL_TASKS = """
+ALL_TASKS = """
 SELECT t.worker_name, t.queue, t.status, count(*) FROM task AS t
 WHERE %(worker)s::text IS NULL OR t.worker_name = %(worker)s
 GROUP BY t.worker_name, t.queue, t.status
