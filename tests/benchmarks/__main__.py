@@ -6,10 +6,17 @@ import argparse
 import asyncio
 from datetime import UTC, datetime
 
-from tests.benchmarks import bytes_sent, clickhouse_rows, copying, postgres_buffers, retrying
+from tests.benchmarks import (
+    bytes_sent,
+    clickhouse_rows,
+    copying,
+    latency,
+    postgres_buffers,
+    retrying,
+)
 from tests.benchmarks.report import machine
 
-_PARTS = (postgres_buffers, clickhouse_rows, copying, bytes_sent, retrying)
+_PARTS = (postgres_buffers, clickhouse_rows, copying, bytes_sent, latency, retrying)
 
 
 def main() -> None:
