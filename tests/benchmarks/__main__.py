@@ -13,10 +13,11 @@ from tests.benchmarks import (
     latency,
     postgres_buffers,
     retrying,
+    starting,
 )
 from tests.benchmarks.report import machine
 
-_PARTS = (postgres_buffers, clickhouse_rows, copying, bytes_sent, latency, retrying)
+_PARTS = (postgres_buffers, clickhouse_rows, copying, bytes_sent, latency, starting, retrying)
 
 
 def main() -> None:
