@@ -12,12 +12,22 @@ from tests.benchmarks import (
     copying,
     latency,
     postgres_buffers,
+    remembering,
     retrying,
     starting,
 )
 from tests.benchmarks.report import machine
 
-_PARTS = (postgres_buffers, clickhouse_rows, copying, bytes_sent, latency, starting, retrying)
+_PARTS = (
+    postgres_buffers,
+    clickhouse_rows,
+    copying,
+    bytes_sent,
+    latency,
+    starting,
+    remembering,
+    retrying,
+)
 
 
 def main() -> None:

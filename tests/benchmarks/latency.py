@@ -11,15 +11,11 @@ from __future__ import annotations
 import asyncio
 import math
 import statistics
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import psycopg
-
-from tests.benchmarks.programs import DASHBOARD, STOCK, fill, started
+from tests.benchmarks.programs import CHANGES, DASHBOARD, STOCK, changing, fill, started
 from tests.benchmarks.recorder import Recorder
 from tests.benchmarks.report import Table
 from tests.e2e.hub import Hub
@@ -43,9 +39,6 @@ SETTLED = 5.0
 
 COLUMN = 40
 """Where the colour behind a row is looked at."""
-
-CHANGES = 0.2
-"""Seconds between two changes of rows in view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +69,7 @@ def _table() -> Table:
         stock = _Program("stock Textual", [*STOCK, POLL], {}, "by creation", first_row=3)
         rows = []
         for line, speed in (("full speed", None), (f"{SLOW / 1000:g} kB/s", SLOW)):
-            with _changing(hub):
+            with changing(hub):
                 found = _measure(ours, speed)
             baseline = _measure(stock, speed)
             rows.append(_row(f"{line}: {ours.what}", found, found))
@@ -137,25 +130,6 @@ def _cursor(terminal: Recorder, first_row: int, colour: str) -> int:
     return next((at for at in rows if terminal.background(first_row + at, COLUMN) == colour), 0)
 
 
-@contextmanager
-def _changing(hub: Hub) -> Iterator[None]:
-    """Let three of the first rows change again and again."""
-    stopped = threading.Event()
-
-    def change() -> None:
-        with psycopg.connect(hub.dsn, autocommit=True) as connection:
-            while not stopped.wait(CHANGES):
-                connection.execute(_CHANGE)
-
-    thread = threading.Thread(target=change)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        thread.join()
-
-
 def _row(what: str, found: _Found, of: _Found) -> list[str]:
     return [
         what,
@@ -168,13 +142,3 @@ def _row(what: str, found: _Found, of: _Found) -> list[str]:
 
 def _ms(seconds: float) -> str:
     return f"{1000 * seconds:,.0f}" if seconds < math.inf else f"> {1000 * LONGEST:,.0f}"
-
-
-_CHANGE = """
-UPDATE task SET updated_at = now(),
-    status = (ARRAY['success', 'fail', 'pending'])[1 + floor(3 * random())::integer]
-WHERE task_id IN (
-    SELECT task_id FROM (SELECT task_id FROM task ORDER BY created_at DESC LIMIT 30) AS newest
-    ORDER BY random() LIMIT 3
-)
-"""

@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+import psycopg
 
 from tests.benchmarks.recorder import Recorder
 from tests.e2e.hub import Hub
@@ -18,11 +21,14 @@ from tests.e2e.terminal import PROGRAM
 
 TASKS = 300
 
+CHANGES = 0.2
+"""Seconds between two changes of rows in view."""
+
 DASHBOARD = (PROGRAM, "--backend", "postgres")
 DEMO = (PROGRAM,)
 STOCK = (sys.executable, "-m", "tests.benchmarks.stock_app")
 BARE = (sys.executable, "-m", "tests.benchmarks.bare_app")
-"""Command lines. STOCK takes the seconds between two polls."""
+"""Command lines. STOCK takes the seconds between two polls, and perhaps how many tasks it holds."""
 
 _CHECKOUT = Path(__file__).parents[2]
 
@@ -50,6 +56,25 @@ def fill(hub: Hub) -> None:
 
 
 @contextmanager
+def changing(hub: Hub) -> Iterator[None]:
+    """Let three of the first rows change again and again, as long as the block runs."""
+    stopped = threading.Event()
+
+    def change() -> None:
+        with psycopg.connect(hub.dsn, autocommit=True) as connection:
+            while not stopped.wait(CHANGES):
+                connection.execute(_CHANGE)
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+@contextmanager
 def started(
     command: Sequence[str],
     variables: Mapping[str, str] | None = None,
@@ -70,3 +95,13 @@ def started(
         place = Path(folder)
         with Recorder(command, environ, place, bytes_per_second=bytes_per_second) as terminal:
             yield terminal
+
+
+_CHANGE = """
+UPDATE task SET updated_at = now(),
+    status = (ARRAY['success', 'fail', 'pending'])[1 + floor(3 * random())::integer]
+WHERE task_id IN (
+    SELECT task_id FROM (SELECT task_id FROM task ORDER BY created_at DESC LIMIT 30) AS newest
+    ORDER BY random() LIMIT 3
+)
+"""

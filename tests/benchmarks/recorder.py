@@ -24,7 +24,7 @@ class Recorder(Terminal):
     To draw takes longer than to read, and would be measured too. `bytes_per_second` is the speed
     of the line; None is at once. What the program asks, the device status, is answered as soon as
     the question was read. `on_drawn` is called with the time at which a piece was read that is now
-    on the screen.
+    on the screen. While `blind`, nothing is drawn any more.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class Recorder(Terminal):
         *,
         bytes_per_second: int | None = None,
     ) -> None:
+        self.blind = False
         self.on_drawn: Callable[[float], object] | None = None
         self.started_at = self.last_read_at = time.monotonic()
         self._pieces: list[tuple[float, bytes]] = []
@@ -59,7 +60,8 @@ class Recorder(Terminal):
 
     def _feed(self, data: bytes) -> None:
         self.last_read_at = time.monotonic()
-        self._pieces.append((self.last_read_at, data))
+        if not self.blind:
+            self._pieces.append((self.last_read_at, data))
         asked = self._tail + data
         self._tail = asked[-(len(_QUESTION) - 1) :]
         super()._answer(_ANSWER * asked.count(_QUESTION))

@@ -1,8 +1,8 @@
 """The content of the task screen as Textual shows it by itself: the baseline of bytes and time.
 
-`python -m tests.benchmarks.stock_app SECONDS` polls every so many seconds. It uses the widgets,
-the driver and the settings that Textual comes with, in the way of most applications: every poll
-sets all cells and the lines above them anew.
+`python -m tests.benchmarks.stock_app SECONDS [TASKS]` polls every so many seconds. It uses the
+widgets, the driver and the settings that Textual comes with, in the way of most applications:
+every poll sets all cells and the lines above them anew.
 """
 
 from __future__ import annotations
@@ -93,10 +93,11 @@ class StockApp(App[None]):
         Binding("q", "quit", "quit"),
     ]
 
-    def __init__(self, interval: float) -> None:
+    def __init__(self, interval: float, tasks: int = TASKS) -> None:
         super().__init__()
+        self._tasks = tasks
         self._interval = interval
-        self._failed = {number for number in range(TASKS) if number % 3 == 1}
+        self._failed = {number for number in range(self._tasks) if number % 3 == 1}
 
     def compose(self) -> ComposeResult:
         """Lay it out."""
@@ -110,7 +111,7 @@ class StockApp(App[None]):
         table = self._table
         for title, width in WIDTHS.items():
             table.add_column(title, key=title, width=width)
-        for number in range(TASKS):
+        for number in range(self._tasks):
             table.add_row(*self._cells(number), key=str(number))
         table.focus()
         self.set_interval(self._interval, self._poll)
@@ -125,7 +126,7 @@ class StockApp(App[None]):
     def _poll(self) -> None:
         self.query_one("#bar", Static).update(BAR)
         self.query_one("#list", Static).update(LIST)
-        for number in range(TASKS):
+        for number in range(self._tasks):
             self._set(number)
 
     def _set(self, number: int) -> None:
@@ -152,4 +153,4 @@ class StockApp(App[None]):
 
 
 if __name__ == "__main__":
-    StockApp(float(sys.argv[1])).run()
+    StockApp(float(sys.argv[1]), *map(int, sys.argv[2:])).run()
