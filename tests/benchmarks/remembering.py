@@ -134,7 +134,7 @@ def _scroll(dsn: str, tasks: int) -> tuple[_Grown, float]:
 
 
 def _poll(dsn: str, polls: int) -> _Grown:
-    """Let tasks change and arrive while the dashboard polls as fast as it can."""
+    """Let tasks change and arrive during so many polls, or those of LONG seconds."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "polls")
         file.touch()
@@ -144,13 +144,13 @@ def _poll(dsn: str, polls: int) -> _Grown:
             terminal.blind = True
             began = time.monotonic()
             while len(lines := file.read_text().splitlines()) * EVERY < polls:
-                if time.monotonic() - began > LONG:
-                    raise RuntimeError(f"Only {len(lines) * EVERY:,} polls were answered.")
+                if lines and time.monotonic() - began > LONG:
+                    break
                 generate.busy(dsn)
                 terminal.listen(1 / FRESH)
             seconds = time.monotonic() - began
     memory = [int(line.split()[1]) / 1e6 for line in lines]
-    return _Grown(f"dashboard: {polls:,} polls", memory[0], memory[-1], seconds)
+    return _Grown(f"dashboard: {EVERY * len(lines):,} polls", memory[0], memory[-1], seconds)
 
 
 def _hold(tasks: int) -> _Grown:
