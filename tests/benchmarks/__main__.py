@@ -6,10 +6,28 @@ import argparse
 import asyncio
 from datetime import UTC, datetime
 
-from tests.benchmarks import bytes_sent, clickhouse_rows, copying, postgres_buffers, retrying
+from tests.benchmarks import (
+    bytes_sent,
+    clickhouse_rows,
+    copying,
+    latency,
+    postgres_buffers,
+    remembering,
+    retrying,
+    starting,
+)
 from tests.benchmarks.report import machine
 
-_PARTS = (postgres_buffers, clickhouse_rows, copying, bytes_sent, retrying)
+_PARTS = (
+    postgres_buffers,
+    clickhouse_rows,
+    copying,
+    bytes_sent,
+    latency,
+    starting,
+    remembering,
+    retrying,
+)
 
 
 def main() -> None:

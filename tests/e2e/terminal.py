@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import pyte
 
@@ -100,6 +100,7 @@ class Terminal:
         self._text: str | None = None
         self._held = b""
         self._ended = False
+        self._most = 65536
         self._answers_at_once = True
         self._unsent_answers = b""
         self._end, inside = pty.openpty()
@@ -122,7 +123,7 @@ class Terminal:
         finally:
             os.close(inside)
 
-    def __enter__(self) -> Terminal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -302,7 +303,7 @@ class Terminal:
             return False
         data = b""
         with contextlib.suppress(OSError):  # EIO: the program has closed the terminal
-            data = os.read(self._end, 65536)
+            data = os.read(self._end, self._most)
         self._ended = not data
         self.raw += data
         self._feed(data)

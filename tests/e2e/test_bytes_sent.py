@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.bytes_sent import BUDGETS, fill, measure
+from tests.benchmarks.bytes_sent import BUDGETS, measure
+from tests.benchmarks.programs import fill
 from tests.e2e.hub import Hub
 
 
