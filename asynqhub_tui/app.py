@@ -14,7 +14,7 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from asynqhub_tui import terminal
+from asynqhub_tui import garbage, terminal
 from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.actions.retry.batches import interrupted
 from asynqhub_tui.actions.retry.run import batches_of
@@ -149,6 +149,7 @@ class AsynqHubApp(App[None]):
             await self.session.hub.close()
 
     async def _connect(self) -> None:
+        garbage.resume()  # the first screen is painted
         try:
             hub = await self._opener(self.settings.target)
         except HubError as error:

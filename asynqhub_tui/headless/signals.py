@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from asynqhub_tui import garbage
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _handlers: list[Callable[[int], None]] = []
@@ -51,6 +53,7 @@ class Stop(asyncio.Event):
 
 
 async def _until_ended(command: Coroutine[Any, Any, int]) -> int:
+    garbage.resume()
     work = asyncio.ensure_future(command)
     ended_by = 0
 

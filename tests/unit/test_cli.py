@@ -99,7 +99,9 @@ def test_the_dashboard_without_redis_loads_no_driver_of_the_queue(
 
 
 PAINT_FIRST = """
-import asyncio, sys
+import asyncio, gc, sys
+from asynqhub_tui import garbage
+garbage.rest()
 from pydantic import SecretStr
 from asynqhub_tui.app import AsynqHubApp
 from asynqhub_tui.repository import Unavailable
@@ -110,6 +112,7 @@ async def opener(target):
     assert any("connecting" in strip.text for strip in strips), "nothing is painted yet"
     drivers = {{"psycopg", "psycopg_pool", "clickhouse_connect", "chdb", "aiosqlite", "redis"}}
     assert not drivers & sys.modules.keys(), "a driver is loaded before it is needed"
+    assert gc.isenabled() and gc.get_freeze_count(), "the collector rests on"
     raise Unavailable("it was asked")
 
 async def paint():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import threading
 import time
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from asynqhub_tui import garbage
 from asynqhub_tui.headless.signals import run, stopping
 
 _IN_VAIN = 20.0
@@ -104,3 +106,13 @@ def test_afterwards_they_do_what_they_did() -> None:
     assert run(command()) == 0
     after = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     assert after == before
+
+
+def test_the_collector_which_rests_at_the_start_works_again() -> None:
+    async def command() -> int:
+        return int(gc.isenabled())
+
+    garbage.rest()
+    assert not gc.isenabled()
+    assert run(command()) == 1
+    gc.unfreeze()
