@@ -28,7 +28,7 @@ _EPILOG = """\
 exit codes: 0 done, 1 no such task or worker, 2 wrong usage or configuration,
 3 store or queue not reachable, 4 refused, not confirmed, or a problem found,
 5 not Asynq-Hub's tables, 70 a fault of this program, 74 standard output cannot
-be written, 130 interrupted, 143 ended by SIGTERM.
+be written, 129 the terminal has gone, 130 interrupted, 143 ended by SIGTERM.
 Without a terminal and without a command, one frame of the overview is printed.
 """
 

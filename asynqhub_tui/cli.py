@@ -63,8 +63,8 @@ def run(argv: Sequence[str]) -> int:
         code = _run(args)
         sys.stdout.flush()
         return code
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except KeyboardInterrupt as broken_off:
+        return broken_off.args[0] if broken_off.args else INTERRUPTED
     except BrokenPipeError:  # `| head` has read enough; nothing is left to flush at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK

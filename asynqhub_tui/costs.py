@@ -14,7 +14,7 @@ from asynqhub_tui.repository import Changes, Page
 
 T = TypeVar("T")
 
-WINDOW = 60.0
+LATELY = 60.0
 """The seconds that shares and rates are of."""
 
 
@@ -76,10 +76,10 @@ class Costs:
 
     @property
     def _window(self) -> float:
-        return min(max(self._clock() - self._since, 1.0), WINDOW)
+        return min(max(self._clock() - self._since, 1.0), LATELY)
 
     def _forget_old(self, query: QueryCost) -> None:
-        oldest = self._clock() - WINDOW
+        oldest = self._clock() - LATELY
         while query.recent and query.recent[0][0] < oldest:
             query.recent.popleft()
 

@@ -13,7 +13,7 @@ from textual.message import Message
 from asynqhub_tui import terminal
 from asynqhub_tui.frames import Frames, FullFrames
 from asynqhub_tui.key_parser import Answered, KeyParser
-from asynqhub_tui.line import Line, Screen, Traffic
+from asynqhub_tui.line import Display, Line, Traffic
 
 # Textual makes its parser in the middle of the thread that reads, where nothing can be handed in.
 linux_driver.XTermParser = KeyParser  # type: ignore[attr-defined]
@@ -34,22 +34,40 @@ class TerminalDriver(LinuxDriver):
     def _new_line(self) -> Line:
         return Line(
             sys.__stderr__.fileno() if sys.__stderr__ else 2,  # where Textual draws
-            self._new_frames(),
-            asks=terminal.over_ssh(os.environ),
+            self._new_display(),
         )
 
-    def _new_frames(self) -> Screen:
+    def _new_display(self) -> Display:
         return Frames(erases=self._erases)
 
     def start_application_mode(self) -> None:
-        """Take the terminal, at the start and after ctrl+z."""
+        """Take the terminal, at the start and after ctrl+z; from the background that fails."""
         self._line.start()
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        if terminal.over_ssh(os.environ):
+            self._line.begin_asking()  # until here an answer would be echoed
 
     def stop_application_mode(self) -> None:
         """Give the terminal back."""
         self._line.settle()
         super().stop_application_mode()
+
+    def _sigtstp_application(self, *_: object) -> None:
+        # Not in the middle of whatever it interrupts, which may hold the line.
+        self._loop.call_soon_threadsafe(super()._sigtstp_application)
+
+    def _sigcont_application(self, *_: object) -> None:
+        # Textual would take the terminal a second time where it was never given back: the kernel
+        # continues a process as well that loses its terminal, and anybody may.
+        if self._must_signal_resume:
+            super()._sigcont_application()
+        else:
+            self._loop.call_soon_threadsafe(self._paint_anew)
+
+    def _paint_anew(self) -> None:
+        self._line.forget_screen()
+        if self._app.is_running and self._app.screen_stack:
+            self._app.screen.refresh()
 
     def close(self) -> None:
         """Send what is left; Textual starts again after ctrl+z."""
@@ -109,5 +127,5 @@ class TerminalDriver(LinuxDriver):
 class FullFramesDriver(TerminalDriver):
     """Sends what the terminal shows already, too: for one that does not keep what it was sent."""
 
-    def _new_frames(self) -> Screen:
+    def _new_display(self) -> Display:
         return FullFrames()

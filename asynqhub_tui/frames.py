@@ -185,10 +185,12 @@ class Frames:
                 second_half = False
                 continue
             self._move((row, at), out)
-            out.append(char or " ")  # nothing: something was written over its first half
             second_half = is_wide(char)
             # Terminals differ in which characters are wide.
             agreed = not second_half and is_certain(char)
+            if second_half and not is_certain(char):  # where it is narrow it leaves a cell
+                out.append(f"  \x1b[{row};{at}H")
+            out.append(char or " ")  # nothing: something was written over its first half
             self._cursor = (row, at + 1) if agreed else None
 
     def _stretches(self, chars: list[str], style: str) -> Iterator[tuple[bool, list[str]]]:
@@ -224,26 +226,6 @@ class Frames:
             self._style = style
 
 
-class FullFrames:
-    """Everything that was written, as it was written; what waits is sent one behind the other."""
-
-    def __init__(self) -> None:
-        self._waiting: list[str] = []
-
-    def write(self, data: str) -> None:
-        """Take in what is to be shown."""
-        self._waiting.append(data)
-
-    def take(self) -> str:
-        """Return all that was written since the last time."""
-        data = "".join(self._waiting)
-        self._waiting.clear()
-        return data
-
-    def forget(self) -> None:
-        """Nothing is taken for granted."""
-
-
 def _next_change(before: list[Cell], after: list[Cell], at: int) -> tuple[int, int] | None:
     """Return from where to where cells differ, from `at` on; a wide character is never split.
 
@@ -262,3 +244,14 @@ def _next_change(before: list[Cell], after: list[Cell], at: int) -> tuple[int, i
     while start and not after[start][0] and after[start - 1] is not UNKNOWN:
         start -= 1
     return start, at
+
+
+class FullFrames(Frames):
+    """Whole lines, also of what the terminal shows already: for one that does not keep it."""
+
+    def take(self) -> str:
+        """Return every line on which anything was written."""
+        for row in self._changed:
+            self._shown.pop(row, None)
+        self._cursor = self._style = None
+        return super().take()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from textual import events
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._xterm_parser import XTermParser
+from textual.message import Message
 
 from asynqhub_tui.line import ANSWER
 
@@ -26,8 +27,16 @@ class KeyParser(XTermParser):
     alt deletes a word, as everywhere.)
     """
 
+    def feed(self, data: str) -> Iterable[Message]:
+        """Read what has come; the terminal's answers may stand anywhere, in a paste too."""
+        for _ in range(data.count(ANSWER)):
+            yield Answered()
+        rest = data.replace(ANSWER, "")
+        if rest or not data:  # nothing at all is the end
+            yield from super().feed(rest)
+
     def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
-        if sequence == ANSWER:
+        if sequence == ANSWER:  # it came in two pieces
             yield Answered()
             return
         taken_together = len(sequence) == 2 and sequence in ANSI_SEQUENCES_KEYS

@@ -8,6 +8,7 @@ came in between is merged into it, and a key is answered behind one frame at mos
 from __future__ import annotations
 
 import os
+import select
 import threading
 import time
 from collections import deque
@@ -18,20 +19,24 @@ from typing import Protocol
 QUESTION, ANSWER = "\x1b[5n", "\x1b[0n"
 """Device status report (ECMA-48): every terminal answers it, once it has got that far."""
 
-WINDOW = 1_024
+AHEAD = 1_024
 """Bytes that may be under way before the next frame waits for the terminal's answer."""
 
 TYPICAL = 1_000
 """Bytes of a frame that a poll leads to."""
 
 PATIENCE = 10.0
-"""Seconds after which an answer no longer counts as coming."""
+"""Seconds after which one more frame is sent though no answer has come."""
 
-FAREWELL = 1.0
-"""Seconds that the end of the program waits for answers: they would be typed into the shell."""
+MOST_MISSED = 6
+"""Frames that are sent so before the terminal counts as one that does not answer."""
+
+FAREWELL = (1.0, 5.0)
+"""Seconds, at least and at most, that the end of the program waits for answers: they would be
+typed into the shell."""
 
 
-class Screen(Protocol):
+class Display(Protocol):
     """What the terminal is to show, and what it shows."""
 
     def write(self, data: str) -> None:
@@ -60,24 +65,24 @@ class Traffic:
 class Line:
     """Sends frames to a terminal in a thread of its own.
 
-    `asks` tells whether to ask the terminal when it has shown what was sent. That is for a
-    terminal at the far end of a network: between it and us there is room for seconds of frames,
+    Once it was told to, it asks the terminal after each frame whether it has shown it. That is for
+    a terminal at the far end of a network: between it and us there is room for seconds of frames,
     which nobody sees from here. As long as it has never answered, nothing waits for it.
     """
 
     def __init__(
         self,
         file: int,
-        screen: Screen,
+        display: Display,
         *,
-        asks: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._file = file
-        self._screen = screen
+        self._display = display
         self._clock = clock
-        self._asks = asks
+        self._asks = False
         self._answers = False
+        self._missed = 0
         self._asked: deque[tuple[float, int]] = deque()
         self._change = threading.Condition()
         self._fresh = False
@@ -89,25 +94,32 @@ class Line:
         self._thread = threading.Thread(target=self._run, daemon=True, name="line")
 
     def start(self) -> None:
-        """Begin to send."""
-        self._thread.start()
+        """Begin to send. A second call does nothing."""
+        if not self._thread.is_alive():
+            self._thread.start()
+
+    def begin_asking(self) -> None:
+        """Ask the terminal from now on when it has shown what was sent."""
+        with self._change:
+            self._asks = True
 
     def write(self, data: str) -> None:
         """Take in what the terminal is to show. Never waits for the line."""
         with self._change:
-            self._screen.write(data)
+            self._display.write(data)
             self._fresh = True
             self._change.notify_all()
 
     def forget_screen(self) -> None:
         """Take nothing on the screen for granted any more."""
         with self._change:
-            self._screen.forget()
+            self._display.forget()
 
     def answered(self) -> None:
         """Take note that the terminal has shown what was sent up to the oldest question."""
         with self._change:
             self._answers = True
+            self._missed = 0
             if self._asked:
                 self._learn(*self._asked.popleft())
             self._change.notify_all()
@@ -115,19 +127,22 @@ class Line:
     def traffic(self) -> Traffic:
         """Return what went over the line so far."""
         with self._change:
-            now = self._clock()
-            lag = self._lag if now - self._lag_known_at < PATIENCE else 0.0
-            if self._answers and self._asked:
-                lag = max(lag, _lag(now, *self._asked[0]))
-            return Traffic(self._sent, lag)
+            return Traffic(self._sent, self._present_lag())
+
+    def _present_lag(self) -> float:
+        now = self._clock()
+        lag = self._lag if now - self._lag_known_at < PATIENCE else 0.0
+        if self._answers and self._asked:
+            lag = max(lag, _lag(now, *self._asked[0]))
+        return lag
 
     def settle(self) -> None:
-        """Ask no more, and wait a moment for the answers that are still to come."""
+        """Ask no more, and wait for the answers that are still to come, longer on a slow line."""
+        least, most = FAREWELL
         with self._change:
             self._asks = False
-            self._change.wait_for(
-                lambda: not self._answers or not self._asked or self._broken, FAREWELL
-            )
+            seconds = min(max(least, 2 * self._present_lag()), most)
+            self._change.wait_for(lambda: not self._asked or self._broken, seconds)
             self._asked.clear()
             self._change.notify_all()
 
@@ -142,48 +157,56 @@ class Line:
         while True:
             with self._change:
                 self._change.wait_for(lambda: self._fresh or self._ended)
-                if not self._ended:
-                    self._change.wait_for(self._is_free, PATIENCE)
+                self._forget_lost_answers()
+                if not self._ended and not self._change.wait_for(self._is_free, PATIENCE):
+                    self._miss()
                 self._fresh = False
-                text = self._screen.take()
-                if text and self._asks:
-                    text += QUESTION
-            if text:
-                self._send(text.encode("utf-8", "replace"))
+                data = self._display.take().encode("utf-8", "replace")
+                started, asked = self._clock(), bool(data) and self._asks
+                if asked:
+                    data += QUESTION.encode()
+                    self._asked.append((started, len(data)))
+                self._sent += len(data)
+            if data:
+                self._send(data)
+                if not asked:
+                    self._learn(started, len(data))
             with self._change:
                 if self._ended and not self._fresh:
                     return
 
     def _is_free(self) -> bool:
         under_way = sum(size for _, size in self._asked)
-        return self._ended or not self._answers or under_way < WINDOW
+        return self._ended or not self._answers or under_way < AHEAD
+
+    def _miss(self) -> None:
+        """Take note that the line was silent for long: it may be down, or somebody else answers."""
+        self._missed += 1
+        if self._missed >= MOST_MISSED:
+            self._answers = False
+            self._asked.clear()
 
     def _send(self, data: bytes) -> None:
-        started = self._clock()
-        with self._change:
-            if self._asks:
-                self._forget_lost_answers(started)
-                self._asked.append((started, len(data)))
-            self._sent += len(data)
+        view = memoryview(data)
         try:
-            view = memoryview(data)
             while view:
-                view = view[os.write(self._file, view) :]
+                try:
+                    view = view[os.write(self._file, view) :]
+                except BlockingIOError:  # another program has made the terminal so
+                    select.select([], [self._file], [])
         except OSError:  # the terminal has gone; a signal says so, too
             with self._change:
                 self._broken = True
                 self._change.notify_all()
-        if not self._asks:
-            self._learn(started, len(data))
 
     def _learn(self, started: float, size: int) -> None:
         self._lag_known_at = self._clock()
         self._lag = _lag(self._lag_known_at, started, size)
 
-    def _forget_lost_answers(self, now: float) -> None:
-        if self._asked and now - self._asked[0][0] > PATIENCE:
-            self._asked.clear()
-            self._answers = False
+    def _forget_lost_answers(self) -> None:
+        lost = self._clock() - MOST_MISSED * PATIENCE
+        while self._asked and self._asked[0][0] < lost:
+            self._asked.popleft()
 
 
 def _lag(now: float, started: float, size: int) -> float:

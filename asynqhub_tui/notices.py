@@ -10,27 +10,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_collected: ContextVar[set[str] | None] = ContextVar("collected", default=None)
+_collected: ContextVar[tuple[str, set[str]] | None] = ContextVar("collected", default=None)
 
 
 @contextmanager
-def collecting() -> Iterator[set[str]]:
-    """Yield the set into which everything goes that is noticed inside; sentences without an end."""
+def collecting(question: str) -> Iterator[set[str]]:
+    """Yield the set into which everything goes that is noticed inside: words without an end."""
     found: set[str] = set()
-    token = _collected.set(found)
+    token = _collected.set((question, found))
     try:
         yield found
     finally:
         _collected.reset(token)
 
 
-def wanted() -> bool:
-    """Whether anybody collects: what is asked once need not be looked at closely."""
-    return _collected.get() is not None
+def question() -> str | None:
+    """Return what is asked again and again, by its name; None where it is asked only once, and
+    need not be looked at closely.
+    """
+    collected = _collected.get()
+    return None if collected is None else collected[0]
 
 
 def notice(words: str) -> None:
     """Say something about the question that is being answered."""
-    found = _collected.get()
-    if found is not None:
-        found.add(words)
+    collected = _collected.get()
+    if collected is not None:
+        collected[1].add(words)

@@ -69,6 +69,7 @@ class Feed(Generic[T]):
         self.every = every
         self.due = 0.0
         self.noticed: frozenset[str] = frozenset()
+        self.fails = False
         self._took: deque[float] = deque(maxlen=SAMPLES)
         self._generation = 0
 
@@ -98,6 +99,14 @@ class Feed(Generic[T]):
         """Seconds between two askings, as long as they are cheap."""
         wanted = interval if self.every is None else max(self.every, interval)
         return max(wanted, REST_AFTER_SCAN) if self.noticed else wanted
+
+    def trouble(self, interval: float) -> str:
+        """Say that it is asked less often for what was noticed, or not answered; empty if not."""
+        why = ", ".join(sorted(self.noticed))
+        if why and self.fails:
+            return f"{self.name} gets no answer: {why}"
+        rests = why and max(self.every or 0.0, interval) < REST_AFTER_SCAN
+        return f"{self.name} slowed: {why}" if rests else ""
 
 
 def period(feed: Feed[Any], feeds: Sequence[Feed[Any]], interval: float) -> float:
@@ -262,10 +271,11 @@ class Poller:
 
     async def _rest(self) -> None:
         self._pace.wake.clear()
-        times = [feed.due for feed in self._feeds]
-        if self._state.next_try_at is not None:
-            times = [self._state.next_try_at]
-        wait = None if self._state.paused or not times else max(min(times) - self._clock(), 0.01)
+        wake_at = min((feed.due for feed in self._feeds), default=None)
+        if wake_at is not None and self._state.next_try_at is not None:
+            wake_at = max(wake_at, self._state.next_try_at)
+        asleep = self._state.paused or wake_at is None
+        wait = None if asleep else max((wake_at or 0.0) - self._clock(), 0.01)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._pace.wake.wait(), wait)
 
@@ -273,13 +283,15 @@ class Poller:
         generation = feed.generation
         started = self._clock()
         self._asked = feed
-        with notices.collecting() as noticed:
+        with notices.collecting(feed.name) as noticed:
             self._request = asyncio.ensure_future(feed.fetch())
         try:
             answer = await self._request
         except HubError as error:
             if feed.generation == generation:
-                feed.due = self._clock()
+                feed.noticed, feed.fails = frozenset(noticed), True
+                # What takes too long, and why, is not asked again at once.
+                feed.due = self._clock() + (REST_AFTER_SCAN if noticed else 0.0)
                 self._failing(error)
             return
         except asyncio.CancelledError:
@@ -293,7 +305,7 @@ class Poller:
         now = self._clock()
         if answer is not None:
             feed.answered(now - started)
-            feed.noticed = frozenset(noticed)
+            feed.noticed, feed.fails = frozenset(noticed), False
         feed.due = now + period(feed, self._feeds, for_line(self._state.interval, self._lag()))
         feed.deliver(answer)
         if answer is not None or self._state.error is None:
@@ -304,9 +316,9 @@ class Poller:
         interval = for_line(self._state.interval, self._lag())
         slowed = next(
             (
-                f"{feed.name} slowed: {', '.join(sorted(feed.noticed)) or 'costly'}"
+                words
                 for feed in self._feeds
-                if feed.noticed or period(feed, self._feeds, interval) > feed.wanted(interval) * 1.5
+                if (words := feed.trouble(interval) or self._costly(feed, interval))
             ),
             None,
         )
@@ -318,6 +330,10 @@ class Poller:
             slowed=slowed,
             stretched=interval if interval != self._state.interval else None,
         )
+
+    def _costly(self, feed: Feed[Any], interval: float) -> str:
+        slower = period(feed, self._feeds, interval) > feed.wanted(interval) * 1.5
+        return f"{feed.name} slowed: costly" if slower else ""
 
     def _failing(self, error: HubError) -> None:
         now = self._clock()

@@ -6,6 +6,7 @@ Widths are cells of a terminal, so that CJK and emoji line up. Every text from t
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -71,7 +72,7 @@ def write(lines: Iterable[str]) -> None:
 class ProgressLine:
     """One line on a terminal that each text overwrites; nothing where standard error is none.
 
-    It is gone when the block is left.
+    It is gone when the block is left. Work goes on to its end where the terminal has gone.
     """
 
     def __init__(self) -> None:
@@ -96,13 +97,15 @@ class ProgressLine:
     def note(self, text: str) -> None:
         """Write a line that stays, and go on below it."""
         self._overwrite("")
-        note(text)
+        with contextlib.suppress(OSError):
+            note(text)
 
     def _overwrite(self, text: str) -> None:
-        if self._shown:
-            sys.stderr.write(f"\r{' ' * self._shown}\r")
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            if self._shown:
+                sys.stderr.write(f"\r{' ' * self._shown}\r")
+            sys.stderr.write(text)
+            sys.stderr.flush()
         self._shown = cell_len(text)
 
 

@@ -9,18 +9,21 @@ from contextlib import contextmanager
 from typing import Any
 
 from asynqhub_tui import garbage
+from asynqhub_tui.repository import HubError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _handlers: list[Callable[[int], None]] = []
+_received: set[int] = set()
 
 
 def run(command: Coroutine[Any, Any, int]) -> int:
     """Run a command and return its exit code, 128 and the signal's number where one has ended it.
 
     A signal cancels it, so that connections are closed and queries end at the server; a second
-    one ends it at once, by KeyboardInterrupt. asyncio.run alone misses a ctrl+c that comes in the
-    moment before it begins to wait, and hears it only when something else happens.
+    one ends it at once, by KeyboardInterrupt with that exit code. asyncio.run alone misses a
+    ctrl+c that comes in the moment before it begins to wait, and hears it only when something
+    else happens.
     """
     return asyncio.run(_until_ended(command))
 
@@ -54,23 +57,31 @@ class Stop(asyncio.Event):
 
 async def _until_ended(command: Coroutine[Any, Any, int]) -> int:
     garbage.resume()
+    _received.clear()
     work = asyncio.ensure_future(command)
     ended_by = 0
 
     def end(number: int) -> None:
         nonlocal ended_by
         if ended_by:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(128 + ended_by)
         ended_by = number
         work.cancel()
 
     with _answered_by(end):
         try:
-            return await work
-        except asyncio.CancelledError:
+            code = await work
+        except (asyncio.CancelledError, HubError):  # what is cut off may say so in its own way
             if not ended_by:
                 raise
-            return 128 + ended_by
+        except OSError:  # with the terminal goes what would have been written there
+            if signal.SIGHUP not in _received:
+                raise
+            return 128 + signal.SIGHUP
+        else:
+            if not ended_by:
+                return code
+        return 128 + ended_by
 
 
 @contextmanager
@@ -95,7 +106,5 @@ def _answered_by(handler: Callable[[int], None]) -> Iterator[None]:
 
 
 def _answer(number: int) -> None:
-    if _handlers:
-        _handlers[-1](number)
-    else:  # the only one has been used up
-        raise KeyboardInterrupt
+    _received.add(number)
+    _handlers[-1](number)

@@ -105,6 +105,8 @@ class CostPane(Canvas):
     def _rate(self, sent: int) -> float:
         """Return the bytes a second of late."""
         now = self._costs.clock()
+        if self._sent and sent < self._sent[-1][1]:  # counted anew after ctrl+z
+            self._sent.clear()
         self._sent.append((now, sent))
         while len(self._sent) > 2 and self._sent[1][0] < now - RATE_OVER:
             self._sent.popleft()

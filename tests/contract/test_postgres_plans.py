@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from asynqhub_tui import notices
 from asynqhub_tui.backends import Target, open_hub
-from asynqhub_tui.backends.postgres import plans
+from asynqhub_tui.backends.postgres import connection, plans
 from asynqhub_tui.models import FAIL
-from asynqhub_tui.repository import Hub, TaskFilter
+from asynqhub_tui.repository import Hub, TaskFilter, Unavailable
 from tests.contract.builders import make_worker, numbered
 from tests.contract.engines import Postgres
 from tests.servers import PostgresServer
@@ -55,7 +55,7 @@ def indexes(dsn: str) -> list[str]:
 
 async def noticed(hub: Hub) -> set[str]:
     """Poll as the task list does, and return what was noticed."""
-    with notices.collecting() as found:
+    with notices.collecting("tasks") as found:
         await hub.tasks.list_tasks(FAILED, limit=10)
         await hub.tasks.status_counts()
     return found
@@ -105,3 +105,22 @@ async def test_a_plan_is_looked_at_now_and_then(
     monkeypatch.setattr(plans, "LOOK_EVERY", 0.0)
     await noticed(hub)
     assert looks >= 2 * once
+
+
+async def test_a_poll_that_is_cut_off_is_looked_at_all_the_same(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worst scan never ends within its time."""
+    monkeypatch.setattr(plans, "SCAN_COST", 1.0)
+    without = {f"enable_{kind}": "off" for kind in ("indexscan", "indexonlyscan", "bitmapscan")}
+    settings = connection._READING | without | {"statement_timeout": "1s"}
+    monkeypatch.setattr(connection, "_READING", settings)
+    execute(dsn, "ALTER TABLE task RENAME TO slow_task")
+    execute(dsn, "CREATE VIEW task AS SELECT slow_task.* FROM slow_task, pg_sleep(5)")
+    try:
+        async with await open_hub(Target("postgres", SecretStr(dsn))) as hub:
+            with notices.collecting("tasks") as found, pytest.raises(Unavailable):
+                await hub.tasks.status_counts()
+        assert found == {"reads all of slow_task"}
+    finally:
+        execute(dsn, "DROP VIEW task", "ALTER TABLE slow_task RENAME TO task")

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from asynqhub_tui.costs import WINDOW, Costs, metered
+from asynqhub_tui.costs import LATELY, Costs, metered
 from asynqhub_tui.repository import Changes, Order, Page, TaskFilter, Unavailable
 from tests.contract.builders import make_task
 
@@ -120,7 +120,7 @@ async def test_shares_and_rates_are_of_the_last_minute(clock: Clock, costs: Cost
     costs.note("b", 3.0, 1)
     assert [one.name for one in costs.queries()] == ["b", "a"]
     assert [round(costs.share(one), 3) for one in costs.queries()] == [0.05, 0.017]
-    clock.now += WINDOW + 1.0
+    clock.now += LATELY + 1.0
     assert [(one.name, one.calls, costs.share(one)) for one in costs.queries()] == [
         ("b", 1, 0.0),
         ("a", 1, 0.0),

@@ -10,7 +10,7 @@ import pyte
 import pytest
 from rich.cells import cell_len
 
-from asynqhub_tui.frames import Frames
+from asynqhub_tui.frames import Frames, FullFrames
 
 WIDTH, HEIGHT = 60, 12
 
@@ -151,6 +151,24 @@ def test_where_terminals_differ_the_rest_of_the_line_stands_in_its_place(
                 at + half for at in range(WIDTH) for half in (0, 1) if should[at].data == STAND_IN
             }
             assert all(at in disputed or is_so[at] == should[at] for at in range(WIDTH))
+
+
+def test_a_terminal_that_draws_an_emoji_narrow_keeps_nothing_beside_it(pair: Pair) -> None:
+    pair.write("\x1b[1;1H\x1b[31mabcdefgh\x1b[0m\x1b[1;1H")
+    pair.write("\x1b[1;1H\x1b[31m⚠\ufe0f zzzzz\x1b[0m\x1b[1;1H")
+    assert pair.reduced.display[0].replace("\ufe0f", "").startswith("⚠  zzzzz ")
+
+
+def test_whole_lines_are_sent_where_that_is_asked_for() -> None:
+    frames = FullFrames()
+    line = "\x1b[1;1H\x1b[31mone\x1b[0m\x1b[1;10H\x1b[32m{}\x1b[0m\x1b[1;1H"
+    for text in ("two", "two", "three"):
+        frames.write(line.format("six"))
+        frames.write(line.format(text))
+        sent = frames.take()
+        assert "one" in sent
+        assert text in sent
+        assert "six" not in sent  # merged here, too
 
 
 def test_what_was_not_taken_in_time_is_never_sent(pair: Pair) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import signal
 import threading
@@ -14,6 +15,7 @@ import pytest
 
 from asynqhub_tui import garbage
 from asynqhub_tui.headless.signals import run, stopping
+from asynqhub_tui.repository import Unavailable
 
 _IN_VAIN = 20.0
 """Seconds after which a command ends that nobody has ended."""
@@ -78,8 +80,34 @@ def test_one_that_does_not_end_is_broken_off() -> None:
             await asyncio.sleep(_IN_VAIN)
         return 0
 
-    with _another_thread_gets(signal.SIGINT, signal.SIGINT), pytest.raises(KeyboardInterrupt):
+    with (
+        _another_thread_gets(signal.SIGTERM, signal.SIGINT),
+        pytest.raises(KeyboardInterrupt) as broken_off,
+    ):
         run(command())
+    assert broken_off.value.args == (128 + signal.SIGTERM,)
+
+
+def test_a_command_that_calls_its_end_an_error_is_ended_all_the_same() -> None:
+    async def command() -> int:
+        try:
+            await asyncio.sleep(_IN_VAIN)
+        except asyncio.CancelledError:
+            raise Unavailable("it was cut off") from None
+        return 0
+
+    with _another_thread_gets(signal.SIGTERM):
+        assert run(command()) == 128 + signal.SIGTERM
+
+
+def test_what_cannot_be_written_once_the_terminal_has_gone_is_no_fault() -> None:
+    async def command() -> int:
+        with stopping(lambda _: None) as stop:
+            await stop.wait()
+            raise OSError(errno.EIO, "Input/output error")
+
+    with _another_thread_gets(signal.SIGHUP):
+        assert run(command()) == 128 + signal.SIGHUP
 
 
 def test_what_is_ignored_stays_so() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pyte
@@ -13,7 +14,7 @@ import pytest
 
 from asynqhub_tui import line as module
 from asynqhub_tui.frames import Frames
-from asynqhub_tui.line import QUESTION, TYPICAL, WINDOW, Line
+from asynqhub_tui.line import AHEAD, QUESTION, TYPICAL, Line
 
 SOON = 20.0
 """Seconds within which something has to come that does come."""
@@ -37,7 +38,9 @@ class Far:
     def __init__(self, *, asks: bool = False) -> None:
         self._end, inside = os.pipe()
         self._inside = inside
-        self.line = Line(inside, Frames(), asks=asks)
+        self.line = Line(inside, Frames())
+        if asks:
+            self.line.begin_asking()
         self._screen = pyte.Screen(*SIZE)
         self._stream = pyte.ByteStream(self._screen)
         self.got = 0
@@ -58,6 +61,10 @@ class Far:
                 took += os.write(self._inside, b" " * 4096)
         os.set_blocking(self._inside, True)
         return took
+
+    def refuse(self) -> None:
+        """Let writes fail while there is no room."""
+        os.set_blocking(self._inside, False)
 
     def vanish(self) -> None:
         """Go away, without a word to the line."""
@@ -132,7 +139,7 @@ def test_a_terminal_that_answers_is_never_sent_more_than_a_frame_ahead(
     before = far.got
     far.line.write(frame(1))
     far.read_all()
-    assert far.got - before > WINDOW
+    assert far.got - before > AHEAD
     before = far.got
     for number in range(2, 50):
         far.line.write(frame(number))
@@ -166,19 +173,61 @@ def test_a_terminal_that_has_never_answered_is_not_waited_for(
         assert far.bottom == f"frame {number:04}"
 
 
-def test_a_terminal_that_answers_no_longer_is_waited_for_once(
+def test_a_line_that_is_down_for_long_gets_a_frame_now_and_then(
     open_line: Callable[..., Far], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 1.0)
+    """Not every frame: all of them would be played when it is back."""
+    monkeypatch.setattr(module, "PATIENCE", QUIET)
+    monkeypatch.setattr(module, "MOST_MISSED", 1_000)
     far = open_line(asks=True)
     far.line.write(frame(0))
     far.read_all(answers=True)
-    far.line.write(frame(1))
-    assert far.read(SOON)
-    for number in range(2, 6):
+    before = far.got
+    for number in range(1, 200):
+        far.line.write(frame(number))
+        time.sleep(0.005)
+    far.read_all()
+    assert far.got - before < 50 * len(frame(0))
+    assert far.line.traffic().lag > 0.0
+    while far.questions:
+        far.questions -= 1
+        far.line.answered()
+    far.line.write(frame(200))
+    far.read_all(answers=True)
+    assert far.bottom == "frame 0200"
+
+
+def test_a_terminal_that_answers_no_longer_is_not_waited_for_in_the_end(
+    open_line: Callable[..., Far], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    monkeypatch.setattr(module, "MOST_MISSED", 2)
+    far = open_line(asks=True)
+    far.line.write(frame(0))
+    far.read_all(answers=True)
+    for number in range(1, 6):
         far.line.write(frame(number))
         while far.bottom != f"frame {number:04}":
             assert far.read(SOON)
+    monkeypatch.setattr(module, "PATIENCE", SOON)
+    for number in range(6, 9):
+        far.line.write(frame(number))
+        assert far.read(SOON)
+        far.read_all()
+        assert far.bottom == f"frame {number:04}"
+
+
+def test_a_terminal_that_takes_nothing_for_the_moment_loses_nothing(
+    open_line: Callable[..., Far],
+) -> None:
+    """Another program may make the terminal one that refuses instead of waiting."""
+    far = open_line()
+    far.fill()
+    far.refuse()
+    far.line.write(frame(7))
+    time.sleep(QUIET)
+    far.read_all()
+    assert far.bottom == "frame 0007"
 
 
 def test_who_waits_for_the_line_sees_it_in_its_lag(open_line: Callable[..., Far]) -> None:

@@ -215,3 +215,24 @@ async def test_what_is_asked_by_hand_does_not_rest(bench: Bench) -> None:
         poller.refresh()
         await settle()
         assert one.asked == 2
+
+
+async def test_what_rests_anyhow_is_not_called_slowed(bench: Bench) -> None:
+    one = bench.source("24 hours", every=900)
+    one.notices = "reads all of task_attempt"
+    async with bench.polling(one) as poller:
+        assert poller.state.slowed is None
+
+
+async def test_a_scan_that_is_cut_off_rests_while_the_others_go_on(bench: Bench) -> None:
+    scan, other = bench.source("tasks"), bench.source("workers")
+    scan.notices, scan.error = "reads all of task", DOWN
+    async with bench.polling(scan, other) as poller:
+        await bench.wait(poller, 1)  # the store itself rests for a second
+        assert (scan.asked, other.asked) == (1, 1)
+        assert poller.state.slowed == "tasks gets no answer: reads all of task"
+        for _ in range(20):
+            await bench.wait(poller, 2)
+        assert (scan.asked, other.asked) == (1, 21)
+        await bench.wait(poller, REST_AFTER_SCAN)
+        assert scan.asked == 2

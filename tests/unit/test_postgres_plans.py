@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from asynqhub_tui.backends.postgres.plans import LOOK_EVERY, SCAN_COST, Plans, scanned_table
+from asynqhub_tui.backends.postgres.plans import LOOK_EVERY, SCAN_COST, SLOW, Plans, scanned_table
 
 
 def node(kind: str, cost: float, *below: dict[str, Any], table: str = "") -> dict[str, Any]:
@@ -44,15 +44,29 @@ def test_the_table_that_is_read_whole(plan: dict[str, Any], table: str | None) -
     assert scanned_table(plan) == table
 
 
+QUICK = SLOW / 2
+
+
 def test_a_plan_is_known_for_a_while() -> None:
-    now = 0.0
+    now = 1_000.0
     plans = Plans(lambda: now)
-    assert plans.is_due("SELECT 1")
-    plans.learn("SELECT 1", node("Seq Scan", DEAR, table="task"))
-    assert (plans.is_due("SELECT 1"), plans.scanned("SELECT 1")) == (False, "task")
-    assert plans.scanned("SELECT 2") is None
-    now = LOOK_EVERY
-    assert plans.is_due("SELECT 1")
-    assert plans.scanned("SELECT 1") == "task"  # until it is known better
-    plans.learn("SELECT 1", None)
-    assert plans.scanned("SELECT 1") is None
+    assert plans.is_due("count", "SELECT 1", QUICK)
+    plans.learn("count", "SELECT 1", node("Index Scan", CHEAP, table="task"))
+    assert not plans.is_due("count", "SELECT 1", QUICK)
+    assert plans.is_due("count", "SELECT 1", SLOW)
+    assert plans.is_due("count", "SELECT 2", QUICK)
+    now += LOOK_EVERY
+    assert plans.is_due("count", "SELECT 1", QUICK)
+
+
+def test_a_scan_is_looked_at_each_time_and_is_no_other_questions_fault() -> None:
+    plans = Plans()
+    assert plans.learn("24 hours", "SELECT 1", node("Seq Scan", DEAR, table="task")) == "task"
+    assert plans.is_due("24 hours", "SELECT 1", QUICK)
+    plans.learn("recent hours", "SELECT 1", node("Index Scan", CHEAP, table="task"))
+    assert not plans.is_due("recent hours", "SELECT 1", QUICK)
+
+
+@pytest.mark.parametrize("plan", [{}, {"Total Cost": "?"}, {"Total Cost": DEAR, "Plans": [{}]}])
+def test_what_only_speaks_like_postgresql_explains_nothing(plan: dict[str, Any]) -> None:
+    assert Plans().learn("count", "SELECT 1", plan) is None

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import string
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -118,10 +119,16 @@ class Database:
         A connection that turns out to be dead, as after a restart of the server, is replaced and
         the statement run once more. Of a poll it is noticed when the server reads a whole table.
         """
-        rows = await self._fetch_twice(query, params, seconds)
-        if notices.wanted():
-            await self._look_at_plan(query, params)
-        return rows
+        question = notices.question()
+        if question is None:
+            return await self._fetch_twice(query, params, seconds)
+        started = time.monotonic()
+        try:
+            return await self._fetch_twice(query, params, seconds)
+        finally:
+            took = time.monotonic() - started
+            if self._plans.is_due(question, query, took) and not _being_cancelled():
+                await self._look_at_plan(question, query, params)
 
     async def _fetch_twice(self, query: str, params: Params | None, seconds: float) -> list[Row]:
         try:
@@ -133,17 +140,14 @@ class Database:
         except _Lost as lost:
             raise lost.error from lost.error.__cause__
 
-    async def _look_at_plan(self, query: str, params: Params | None) -> None:
-        if self._plans.is_due(query):
-            try:
-                [([explained],)] = await self._fetch_twice(
-                    f"EXPLAIN (FORMAT JSON) {query}", params, READ_TIMEOUT
-                )
-            except HubError:  # the answer is there all the same
-                self._plans.learn(query, None)
-            else:
-                self._plans.learn(query, explained["Plan"])
-        if (table := self._plans.scanned(query)) is not None:
+    async def _look_at_plan(self, question: str, query: str, params: Params | None) -> None:
+        try:
+            rows = await self._fetch_twice(f"EXPLAIN (FORMAT JSON) {query}", params, READ_TIMEOUT)
+        except HubError:
+            return  # the question has its own answer all the same, or its own error
+        explained = rows[0][0] if rows and rows[0] else None
+        plan = explained[0].get("Plan", {}) if isinstance(explained, list) and explained else {}
+        if (table := self._plans.learn(question, query, plan)) is not None:
             notices.notice(f"reads all of {table}")
 
     @asynccontextmanager
@@ -321,3 +325,8 @@ async def _configure(connection: AsyncConnection[Row]) -> None:
 async def _rows(connection: AsyncConnection[Row], query: str, params: Params | None) -> list[Row]:
     cursor = await connection.execute(query, params)
     return await cursor.fetchall()
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

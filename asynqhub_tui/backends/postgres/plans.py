@@ -17,27 +17,42 @@ planner, to which a page read in order is 1."""
 LOOK_EVERY = 300.0
 """Seconds after which a plan is looked at again. It costs a millisecond, and no page of a table."""
 
+SLOW = 0.5
+"""Seconds from which on an answer is a reason to look at once."""
+
 
 class Plans:
-    """What is known of the plans of statements that are asked again and again."""
+    """What is known of the plans of statements that are asked again and again.
+
+    The same statement may belong to several questions, whose plans differ with its values: two
+    hours are not read as a day is.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._known: dict[str, tuple[float, str | None]] = {}
+        self._known: dict[tuple[str, str], tuple[float, str | None]] = {}
 
-    def is_due(self, statement: str) -> bool:
-        """Whether to look at the plan of a statement."""
-        known = self._known.get(statement)
-        return known is None or self._clock() >= known[0] + LOOK_EVERY
+    def is_due(self, question: str, statement: str, seconds: float) -> bool:
+        """Whether to look at the plan of a statement that took so long.
 
-    def learn(self, statement: str, plan: Mapping[str, Any] | None) -> None:
-        """Take note of a statement's plan, as EXPLAIN gives it as JSON; None if it gave none."""
-        table = None if plan is None else scanned_table(plan)
-        self._known[statement] = (self._clock(), table)
+        One that reads a whole table is looked at each time: it is asked seldom now, and somebody
+        may have put the index back.
+        """
+        looked_at, table = self._known.get((question, statement), (0.0, ""))
+        stale = self._clock() >= looked_at + LOOK_EVERY
+        return table is not None or stale or seconds >= SLOW
 
-    def scanned(self, statement: str) -> str | None:
-        """Return the table that a statement reads whole, as far as is known."""
-        return self._known.get(statement, (0.0, None))[1]
+    def learn(self, question: str, statement: str, plan: Mapping[str, Any]) -> str | None:
+        """Take note of a plan, as EXPLAIN gives it as JSON; return the table that it reads whole.
+
+        None where it reads none, or where the plan is not of the form that PostgreSQL gives.
+        """
+        try:
+            table = scanned_table(plan)
+        except (KeyError, TypeError, ValueError):
+            table = None
+        self._known[question, statement] = (self._clock(), table)
+        return table
 
 
 def scanned_table(plan: Mapping[str, Any]) -> str | None:
