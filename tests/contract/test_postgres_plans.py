@@ -121,6 +121,6 @@ async def test_a_poll_that_is_cut_off_is_looked_at_all_the_same(
         async with await open_hub(Target("postgres", SecretStr(dsn))) as hub:
             with notices.collecting("tasks") as found, pytest.raises(Unavailable):
                 await hub.tasks.status_counts()
-        assert found == {"reads all of slow_task"}
+        assert "reads all of slow_task" in found
     finally:
         execute(dsn, "DROP VIEW task", "ALTER TABLE slow_task RENAME TO task")

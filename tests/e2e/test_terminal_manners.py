@@ -83,8 +83,42 @@ def test_an_end_in_the_middle_of_a_query_leaves_nothing_behind(
 def test_a_lost_line_ends_the_program_and_its_sessions(open_dashboard: Open, lived_in: Hub) -> None:
     terminal = open_dashboard()
     terminal.hang_up()
-    assert terminal.wait_exit() > 0  # it ended by itself, not by the signal
+    assert terminal.wait_exit() == 128 + signal.SIGHUP  # it ended by itself, not by the signal
     assert not lived_in.sessions()
+
+
+def test_it_may_be_stopped_and_continued_from_outside(open_dashboard: Open) -> None:
+    terminal = open_dashboard()
+    for _ in range(2):
+        terminal.signal(signal.SIGSTOP)
+        terminal.wipe()
+        terminal.signal(signal.SIGCONT)
+        terminal.wait_for("● live", *STATES, "3 Workers", "? keys")
+    terminal.press("3")
+    terminal.wait_for("tasks of the last hour")
+    terminal.press("q", "q")
+    assert terminal.wait_exit() == cli.OK
+
+
+def test_it_waits_in_the_background_until_it_gets_the_terminal_back(
+    lived_in: Hub, environ: dict[str, str], tmp_path: Path
+) -> None:
+    environ |= {"POSTGRES_DSN": lived_in.dsn, "PS1": "ready> ", "ENV": "/dev/null"}
+    with Terminal(["/bin/sh", "-i"], environ, tmp_path) as terminal:
+        terminal.wait_for("ready>")
+        terminal.press(*f"{PROGRAM} --backend postgres", "enter")
+        terminal.wait_for("● live", *STATES, "? keys")
+        terminal.press("ctrl+z")
+        terminal.wait_for("Stopped", gone=STATES)
+        terminal.press(*"bg", "enter")
+        terminal.wait_until(lambda: terminal.screen.count("ready>") == 3, "the shell")
+        terminal.settle()
+        terminal.press(*"fg", "enter")
+        terminal.wait_for("● live", *STATES, "3 Workers", "? keys")
+        terminal.press("q")
+        terminal.wait_until(lambda: terminal.screen.count("ready>") == 4, "another prompt")
+        terminal.press(*"echo code=$?", "enter")
+        terminal.wait_for("code=0")
 
 
 @pytest.mark.parametrize(
