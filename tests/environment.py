@@ -10,6 +10,7 @@ import atexit
 import gc
 import os
 import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -52,6 +53,9 @@ def _prepare() -> None:
         if _is_foreign(name):
             del os.environ[name]
     os.environ.update(_FIXED)
+    # What is compiled is kept: hundreds of tests start a process, which would compile it again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     gc.set_threshold(100_000, 50, 100)  # a fifth of the suite's time otherwise
     time.tzset()
     home = Path(tempfile.mkdtemp(prefix="hub-home-"))
