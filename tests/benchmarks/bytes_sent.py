@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from tests.benchmarks.programs import DASHBOARD, STOCK, fill, started
+from tests.benchmarks.programs import DASHBOARD, STOCK, installation, started
 from tests.benchmarks.recorder import Recorder
 from tests.benchmarks.report import Table
 from tests.e2e.hub import Hub
-from tests.servers import PostgresServer
 
 POLL = 2.0
 IDLE_POLLS = 10
@@ -93,9 +92,7 @@ async def run(size: str) -> list[Table]:
 
 
 def _table() -> Table:
-    with PostgresServer() as server:
-        hub = Hub(server.create_database())
-        fill(hub)
+    with installation() as hub:
         found = measure(hub)
     stock = measure_stock()
     return Table(

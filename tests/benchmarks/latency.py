@@ -15,11 +15,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.benchmarks.programs import CHANGES, DASHBOARD, STOCK, changing, fill, started
+from tests.benchmarks.programs import CHANGES, DASHBOARD, STOCK, changing, installation, started
 from tests.benchmarks.recorder import Recorder
 from tests.benchmarks.report import Table
-from tests.e2e.hub import Hub
-from tests.servers import PostgresServer
 
 PRESSES = 20
 APART = 0.7
@@ -65,9 +63,7 @@ async def run(size: str) -> list[Table]:
 
 
 def _table() -> Table:
-    with PostgresServer() as server:
-        hub = Hub(server.create_database())
-        fill(hub)
+    with installation() as hub:
         ours = _Program(
             "dashboard",
             [*DASHBOARD, "--interval", POLL],

@@ -18,6 +18,7 @@ import psycopg
 from tests.benchmarks.recorder import Recorder
 from tests.e2e.hub import Hub
 from tests.e2e.terminal import PROGRAM
+from tests.servers import PostgresServer
 
 TASKS = 300
 
@@ -53,6 +54,15 @@ def fill(hub: Hub) -> None:
         "  CASE WHEN how = 'fail' THEN 'connection refused: smtp://10.0.0.8:25' END"
         " FROM task CROSS JOIN LATERAL unnest(ARRAY['running', status]) AS how"
     )
+
+
+@contextmanager
+def installation() -> Iterator[Hub]:
+    """A PostgreSQL with some hundred tasks."""
+    with PostgresServer() as server:
+        hub = Hub(server.create_database())
+        fill(hub)
+        yield hub
 
 
 @contextmanager

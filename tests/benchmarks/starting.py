@@ -14,10 +14,8 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from tests.benchmarks.programs import BARE, DASHBOARD, DEMO, fill, started
+from tests.benchmarks.programs import BARE, DASHBOARD, DEMO, installation, started
 from tests.benchmarks.report import Table
-from tests.e2e.hub import Hub
-from tests.servers import PostgresServer
 
 RUNS = 9
 BUDGET = 1.4
@@ -56,9 +54,7 @@ async def run(size: str) -> list[Table]:
 
 
 def _table() -> Table:
-    with PostgresServer() as server:
-        hub = Hub(server.create_database())
-        fill(hub)
+    with installation() as hub:
         dsn = {"POSTGRES_DSN": hub.dsn}
         bare = _Program("bare Textual and pydantic", BARE, {}, "a bar")
         programs = [

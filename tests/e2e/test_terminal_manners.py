@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -46,6 +46,19 @@ def open_dashboard(lived_in: Hub, start: Start) -> Callable[..., Terminal]:
         return terminal
 
     return open_dashboard
+
+
+@pytest.fixture
+def in_shell(lived_in: Hub, environ: dict[str, str], tmp_path: Path) -> Iterator[Terminal]:
+    """A shell in which the dashboard was started, and stopped with ctrl+z."""
+    environ |= {"POSTGRES_DSN": lived_in.dsn, "PS1": "ready> ", "ENV": "/dev/null"}
+    with Terminal(["/bin/sh", "-i"], environ, tmp_path) as terminal:
+        terminal.wait_for("ready>")
+        terminal.press(*f"{PROGRAM} --backend postgres", "enter")
+        terminal.wait_for("● live", *STATES, "? keys")
+        terminal.press("ctrl+z")
+        terminal.wait_for("Stopped", gone=STATES)
+        yield terminal
 
 
 Open = Callable[..., Terminal]
@@ -101,24 +114,17 @@ def test_it_may_be_stopped_and_continued_from_outside(open_dashboard: Open) -> N
 
 
 def test_it_waits_in_the_background_until_it_gets_the_terminal_back(
-    lived_in: Hub, environ: dict[str, str], tmp_path: Path
+    in_shell: Terminal,
 ) -> None:
-    environ |= {"POSTGRES_DSN": lived_in.dsn, "PS1": "ready> ", "ENV": "/dev/null"}
-    with Terminal(["/bin/sh", "-i"], environ, tmp_path) as terminal:
-        terminal.wait_for("ready>")
-        terminal.press(*f"{PROGRAM} --backend postgres", "enter")
-        terminal.wait_for("● live", *STATES, "? keys")
-        terminal.press("ctrl+z")
-        terminal.wait_for("Stopped", gone=STATES)
-        terminal.press(*"bg", "enter")
-        terminal.wait_until(lambda: terminal.screen.count("ready>") == 3, "the shell")
-        terminal.settle()
-        terminal.press(*"fg", "enter")
-        terminal.wait_for("● live", *STATES, "3 Workers", "? keys")
-        terminal.press("q")
-        terminal.wait_until(lambda: terminal.screen.count("ready>") == 4, "another prompt")
-        terminal.press(*"echo code=$?", "enter")
-        terminal.wait_for("code=0")
+    in_shell.press(*"bg", "enter")
+    in_shell.wait_until(lambda: in_shell.screen.count("ready>") == 3, "the shell")
+    in_shell.settle()
+    in_shell.press(*"fg", "enter")
+    in_shell.wait_for("● live", *STATES, "3 Workers", "? keys")
+    in_shell.press("q")
+    in_shell.wait_until(lambda: in_shell.screen.count("ready>") == 4, "another prompt")
+    in_shell.press(*"echo code=$?", "enter")
+    in_shell.wait_for("code=0")
 
 
 @pytest.mark.parametrize(
@@ -145,26 +151,20 @@ def test_a_terminal_that_can_only_print_gets_one_frame(start: Start) -> None:
 
 
 def test_ctrl_z_gives_the_shell_its_terminal_and_fg_the_whole_screen(
-    lived_in: Hub, environ: dict[str, str], tmp_path: Path
+    in_shell: Terminal,
+    lived_in: Hub,
 ) -> None:
-    environ |= {"POSTGRES_DSN": lived_in.dsn, "PS1": "ready> ", "ENV": "/dev/null"}
-    with Terminal(["/bin/sh", "-i"], environ, tmp_path) as terminal:
-        terminal.wait_for("ready>")
-        terminal.press(*f"{PROGRAM} --backend postgres", "enter")
-        terminal.wait_for("● live", *STATES, "? keys")
-        terminal.press("ctrl+z")
-        terminal.wait_for("Stopped", gone=STATES)
-        assert ALTERNATE not in terminal.modes
-        assert MOUSE not in terminal.modes
-        assert CURSOR in terminal.modes
-        lived_in.enqueue("newcomer", "mailer")
-        terminal.press(*"fg", "enter")
-        terminal.wait_for("● live", *STATES, "newcomer", "3 Workers", "UPDATED", "? keys")
-        terminal.press("q")
-        # What is typed before the shell's third prompt is thrown away with the program's input.
-        terminal.wait_until(lambda: terminal.screen.count("ready>") == 3, "another prompt")
-        terminal.press(*"echo code=$?", "enter")
-        terminal.wait_for("code=0")
+    assert ALTERNATE not in in_shell.modes
+    assert MOUSE not in in_shell.modes
+    assert CURSOR in in_shell.modes
+    lived_in.enqueue("newcomer", "mailer")
+    in_shell.press(*"fg", "enter")
+    in_shell.wait_for("● live", *STATES, "newcomer", "3 Workers", "UPDATED", "? keys")
+    in_shell.press("q")
+    # What is typed before the shell's third prompt is thrown away with the program's input.
+    in_shell.wait_until(lambda: in_shell.screen.count("ready>") == 3, "another prompt")
+    in_shell.press(*"echo code=$?", "enter")
+    in_shell.wait_for("code=0")
 
 
 def test_ctrl_l_repairs_a_screen_that_was_disturbed(open_dashboard: Open) -> None:
