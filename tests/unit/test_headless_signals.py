@@ -22,20 +22,23 @@ _IN_VAIN = 20.0
 
 
 @contextlib.contextmanager
-def _another_thread_gets(*numbers: signal.Signals) -> Iterator[None]:
-    """Send this process signals that do not wake the thread of the event loop.
+def _another_thread_gets(*numbers: signal.Signals) -> Iterator[threading.Event]:
+    """Send this process signals that do not wake the thread of the event loop, once it listens.
 
-    For the loop it is the same as one that comes in the moment before it begins to wait.
+    For the loop it is the same as one that comes in the moment before it begins to wait. The
+    command sets what this yields.
     """
+    listens = threading.Event()
 
     def get() -> None:
+        assert listens.wait(_IN_VAIN)
         for number in numbers:
             time.sleep(0.2)
             signal.pthread_kill(threading.get_ident(), number)
 
     thread = threading.Thread(target=get)
     thread.start()
-    yield
+    yield listens
     thread.join()
 
 
@@ -44,6 +47,7 @@ def test_a_command_that_waits_is_ended(number: signal.Signals) -> None:
     cleared_up = []
 
     async def command() -> int:
+        listens.set()
         try:
             await asyncio.sleep(_IN_VAIN)
         finally:
@@ -51,7 +55,7 @@ def test_a_command_that_waits_is_ended(number: signal.Signals) -> None:
             cleared_up.append(True)
         return 0
 
-    with _another_thread_gets(number):
+    with _another_thread_gets(number) as listens:
         assert run(command()) == 128 + number
     assert cleared_up
 
@@ -61,19 +65,21 @@ def test_the_first_one_asks_to_stop_and_the_second_ends() -> None:
     seen = []
 
     async def command() -> int:
+        listens.set()
         with stopping(told.append, "stopping") as stop:
             await stop.wait()
             seen.append(stop.exit_code)
             await asyncio.sleep(_IN_VAIN)
         return 0
 
-    with _another_thread_gets(signal.SIGTERM, signal.SIGINT):
+    with _another_thread_gets(signal.SIGTERM, signal.SIGINT) as listens:
         assert run(command()) == 128 + signal.SIGINT
     assert (told, seen) == (["stopping"], [128 + signal.SIGTERM])
 
 
 def test_one_that_does_not_end_is_broken_off() -> None:
     async def command() -> int:
+        listens.set()
         try:
             await asyncio.sleep(_IN_VAIN)
         except asyncio.CancelledError:
@@ -81,7 +87,7 @@ def test_one_that_does_not_end_is_broken_off() -> None:
         return 0
 
     with (
-        _another_thread_gets(signal.SIGTERM, signal.SIGINT),
+        _another_thread_gets(signal.SIGTERM, signal.SIGINT) as listens,
         pytest.raises(KeyboardInterrupt) as broken_off,
     ):
         run(command())
@@ -90,23 +96,25 @@ def test_one_that_does_not_end_is_broken_off() -> None:
 
 def test_a_command_that_calls_its_end_an_error_is_ended_all_the_same() -> None:
     async def command() -> int:
+        listens.set()
         try:
             await asyncio.sleep(_IN_VAIN)
         except asyncio.CancelledError:
             raise Unavailable("it was cut off") from None
         return 0
 
-    with _another_thread_gets(signal.SIGTERM):
+    with _another_thread_gets(signal.SIGTERM) as listens:
         assert run(command()) == 128 + signal.SIGTERM
 
 
 def test_what_cannot_be_written_once_the_terminal_has_gone_is_no_fault() -> None:
     async def command() -> int:
+        listens.set()
         with stopping(lambda _: None) as stop:
             await stop.wait()
             raise OSError(errno.EIO, "Input/output error")
 
-    with _another_thread_gets(signal.SIGHUP):
+    with _another_thread_gets(signal.SIGHUP) as listens:
         assert run(command()) == 128 + signal.SIGHUP
 
 
@@ -115,10 +123,11 @@ def test_what_is_ignored_stays_so() -> None:
     try:
 
         async def command() -> int:
+            listens.set()
             await asyncio.sleep(0.5)
             return 7
 
-        with _another_thread_gets(signal.SIGHUP):
+        with _another_thread_gets(signal.SIGHUP) as listens:
             assert run(command()) == 7
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
