@@ -44,7 +44,7 @@ def _another_thread_gets(*numbers: signal.Signals) -> Iterator[threading.Event]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_command_that_waits_is_ended(number: signal.Signals) -> None:
-    cleared_up = []
+    cleared_up: list[bool] = []
 
     async def command() -> int:
         listens.set()
@@ -62,7 +62,7 @@ def test_a_command_that_waits_is_ended(number: signal.Signals) -> None:
 
 def test_the_first_one_asks_to_stop_and_the_second_ends() -> None:
     told: list[str] = []
-    seen = []
+    seen: list[int] = []
 
     async def command() -> int:
         listens.set()
