@@ -271,11 +271,10 @@ class Poller:
 
     async def _rest(self) -> None:
         self._pace.wake.clear()
-        wake_at = min((feed.due for feed in self._feeds), default=None)
-        if wake_at is not None and self._state.next_try_at is not None:
-            wake_at = max(wake_at, self._state.next_try_at)
-        asleep = self._state.paused or wake_at is None
-        wait = None if asleep else max((wake_at or 0.0) - self._clock(), 0.01)
+        times = [feed.due for feed in self._feeds]
+        if self._state.next_try_at is not None:
+            times = [self._state.next_try_at]
+        wait = None if self._state.paused or not times else max(min(times) - self._clock(), 0.01)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._pace.wake.wait(), wait)
 
@@ -342,7 +341,8 @@ class Poller:
         self._set(
             error=error,
             failing_since=self._state.failing_since or now,
-            next_try_at=now + wait,
+            # Not sooner than anything is due: what read a whole table rests for longer.
+            next_try_at=max(now + wait, min(feed.due for feed in self._feeds)),
         )
 
     def _set(self, **changes: Any) -> None:

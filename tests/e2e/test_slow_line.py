@@ -18,6 +18,7 @@ def test_frames_are_merged_and_never_queued(start: Start) -> None:
     terminal = start("--interval", "0.5", **SSH)
     terminal.wait_for("● live", "✓ success")
     terminal.settle()
+    assert b"^[[0n" not in terminal.raw  # no answer came before the terminal stopped echoing
     first_screen = len(terminal.raw)
     end = time.monotonic() + STILL
     while time.monotonic() < end:
@@ -77,18 +78,17 @@ def test_the_interval_is_stretched_and_the_header_says_why(start: Start) -> None
     terminal.wait_for("● live 0.5s", gone=["slow line"])
 
 
-def test_whole_frames_can_be_had(start: Start) -> None:
+def test_whole_lines_are_sent_where_that_is_asked_for(start: Start) -> None:
     """Where a terminal does not keep what it was sent."""
-    sent = []
-    for option in ("--no-full-frames", "--full-frames"):
-        terminal = start("--interval", "60", option)
-        terminal.wait_for("● live", "✓ success")
+    for option, whole in (("--no-full-frames", False), ("--full-frames", True)):
+        terminal = start("--interval", "60", "--times", "utc", option)
+        terminal.wait_for("● live", "✓ success", "24h")
         terminal.settle()
         before = len(terminal.raw)
-        terminal.press("3")
-        terminal.wait_for("tasks of the last hour", "heartbeat")
-        terminal.press("1")
-        terminal.wait_for("by creation, newest first")
+        terminal.press("ctrl+o")  # tells a few words in one line; nothing else changes
+        terminal.wait_for("mouse off")
+        terminal.press("ctrl+o")
+        terminal.wait_for("mouse on")
         terminal.settle()
-        sent.append(len(terminal.raw) - before)
-    assert sent[1] > 1.2 * sent[0]
+        # From “mouse off: …” to “mouse on” the beginning stays as it was.
+        assert (b"mouse on" in terminal.raw[before:]) == whole

@@ -227,6 +227,11 @@ async def test_what_rests_anyhow_is_not_called_slowed(bench: Bench) -> None:
 async def test_a_scan_that_is_cut_off_rests_while_the_others_go_on(bench: Bench) -> None:
     scan, other = bench.source("tasks"), bench.source("workers")
     scan.notices, scan.error = "reads all of task", DOWN
+    async with bench.polling(scan) as poller:
+        # Nothing else is due before: the banner promises no sooner try.
+        assert poller.state.next_try_at == bench.clock() + REST_AFTER_SCAN
+    scan.asked = 0
+    scan.feed.ask_again()
     async with bench.polling(scan, other) as poller:
         await bench.wait(poller, 1)  # the store itself rests for a second
         assert (scan.asked, other.asked) == (1, 1)

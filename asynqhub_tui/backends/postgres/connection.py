@@ -124,11 +124,14 @@ class Database:
             return await self._fetch_twice(query, params, seconds)
         started = time.monotonic()
         try:
-            return await self._fetch_twice(query, params, seconds)
-        finally:
-            took = time.monotonic() - started
-            if self._plans.is_due(question, query, took) and not _being_cancelled():
+            rows = await self._fetch_twice(query, params, seconds)
+        except HubError as error:
+            if isinstance(error.__cause__, psycopg.errors.QueryCanceled):  # it took too long
                 await self._look_at_plan(question, query, params)
+            raise
+        if self._plans.is_due(question, query, time.monotonic() - started):
+            await self._look_at_plan(question, query, params)
+        return rows
 
     async def _fetch_twice(self, query: str, params: Params | None, seconds: float) -> list[Row]:
         try:
@@ -325,8 +328,3 @@ async def _configure(connection: AsyncConnection[Row]) -> None:
 async def _rows(connection: AsyncConnection[Row], query: str, params: Params | None) -> list[Row]:
     cursor = await connection.execute(query, params)
     return await cursor.fetchall()
-
-
-def _being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
