@@ -104,7 +104,7 @@ class Feed(Generic[T]):
         """Say that it is asked less often for what was noticed, or not answered; empty if not."""
         why = ", ".join(sorted(self.noticed))
         if why and self.fails:
-            return f"{self.name} gets no answer: {why}"
+            return f"{self.name} unanswered: {why}"
         rests = why and max(self.every or 0.0, interval) < REST_AFTER_SCAN
         return f"{self.name} slowed: {why}" if rests else ""
 

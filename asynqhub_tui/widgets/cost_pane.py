@@ -14,7 +14,7 @@ from asynqhub_tui.text import fit
 from asynqhub_tui.widgets.canvas import Canvas, Line, Piece
 
 HEIGHT = 9
-"""Lines at most: two of its own, and a query each."""
+"""Lines at most, and never more than a quarter of all: two of its own, and a query each."""
 
 WIDE = 100
 """Cells from which on the summary says all that it knows."""
@@ -46,7 +46,8 @@ class CostPane(Canvas):
     def update(self) -> None:
         """Show the present figures, in the height that they need."""
         if self.display:
-            self.styles.height = min(2 + len(self._costs.queries()), HEIGHT)
+            most = min(HEIGHT, self.screen.size.height // 4)
+            self.styles.height = min(2 + len(self._costs.queries()), most)
             self.redraw()
 
     def lines(self, width: int, height: int) -> Sequence[Line]:

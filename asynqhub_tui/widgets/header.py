@@ -153,12 +153,11 @@ def _freshness(poll: PollState | None, age: float | None) -> list[Piece]:
     if poll.paused:
         words = f", data {_old(age)} old" if age is not None and age >= OLD_STEP else ""
         return [Piece("‖ paused", "warn"), Piece(words, "dim")]
-    pieces = [Piece("● ", "success"), Piece(f"live {poll.stretched or poll.interval:g}s", "dim")]
-    if poll.stretched:
-        pieces.append(Piece(", slow line", "warn"))
-    if poll.slowed:
-        pieces.append(Piece(f", {one_line(poll.slowed)}", "warn"))
-    return pieces
+    alive = Piece("● ", "success")
+    if poll.slowed:  # at 80 cells there is room for no more than that
+        return [alive, Piece(one_line(poll.slowed), "warn")]
+    slow_line = [Piece(", slow line", "warn")] if poll.stretched else []
+    return [alive, Piece(f"live {poll.stretched or poll.interval:g}s", "dim"), *slow_line]
 
 
 def _old(seconds: float) -> str:

@@ -72,7 +72,7 @@ def test_a_place_too_long_keeps_its_ends() -> None:
         (PollState(interval=0.5, fresh_at=1.0), "● live 0.5s"),
         (PollState(interval=2.0, fresh_at=1.0, paused=True), "‖ paused"),
         (PollState(interval=2.0, fresh_at=1.0, error=Unavailable("x"), paused=True), "▲ stale"),
-        (PollState(interval=2.0, fresh_at=1.0, slowed="count slowed: why"), ", count slowed: why"),
+        (PollState(interval=2.0, fresh_at=1.0, slowed="count slowed: why"), "● count slowed: why"),
         (PollState(interval=2.0, fresh_at=1.0, stretched=5.0), "● live 5s, slow line"),
     ],
 )
@@ -101,3 +101,18 @@ def test_a_copy_tells_its_source_and_its_age() -> None:
     assert "~/incident.db" not in narrow
     wide = header(200, info=copy, poll=LIVE, copied="3h old")[0]
     assert "sqlite ~/incident.db  copy of db1.prod.example:5432/asynqhub  3h old" in wide
+
+
+@pytest.mark.parametrize("trouble", ["tasks slowed", "tasks unanswered"])
+def test_at_eighty_cells_the_reason_is_read_to_its_end(trouble: str) -> None:
+    header = Header("tasks")
+    header.show(
+        HeaderState(
+            "tasks",
+            info=HubInfo("postgres", "db-prod-1.example.internal:5432/asynqhub"),
+            profile="prod-eu",
+            poll=PollState(interval=2.0, fresh_at=1.0, slowed=f"{trouble}: reads all of task"),
+        )
+    )
+    first = "".join(piece.text for piece in header.lines(80, 2)[0].pieces)
+    assert f"● {trouble}: reads all of task" in first

@@ -235,7 +235,7 @@ async def test_a_scan_that_is_cut_off_rests_while_the_others_go_on(bench: Bench)
     async with bench.polling(scan, other) as poller:
         await bench.wait(poller, 1)  # the store itself rests for a second
         assert (scan.asked, other.asked) == (1, 1)
-        assert poller.state.slowed == "tasks gets no answer: reads all of task"
+        assert poller.state.slowed == "tasks unanswered: reads all of task"
         for _ in range(20):
             await bench.wait(poller, 2)
         assert (scan.asked, other.asked) == (1, 21)
