@@ -286,12 +286,17 @@ class Desk:
     async def see(self, *parts: str) -> None:
         """Wait until all of these are on the screen."""
         await self.until(lambda: all(part in self.text for part in parts))
-        await self.pilot.pause()  # it is painted now
+        await self._painted()
 
     async def rest(self) -> None:
         """Wait until everything has answered that is due, and all of it is painted."""
         await self.until(self._rests)
+        await self._painted()
+
+    async def _painted(self) -> None:
+        await self.until(lambda: not self.app._batch_count)  # Textual holds a new screen back
         await self.pilot.pause()
+        await self.pilot.pause()  # what was laid out anew is told its size, and may paint again
 
     def _rests(self) -> bool:
         screen = self.app.screen
@@ -313,9 +318,10 @@ class Desk:
         )
 
     async def press(self, *keys: str) -> None:
-        """Press keys, and wait until what they have asked for is there."""
-        await self.pilot.press(*keys)
-        await self.rest()
+        """Press keys, and wait after each until what it has asked for is there."""
+        for key in keys:
+            await self.pilot.press(key)
+            await self.rest()
 
     async def type(self, text: str) -> None:
         """Type a text, character by character."""

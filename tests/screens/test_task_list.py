@@ -166,7 +166,7 @@ async def test_a_page_for_another_filter_is_not_taken(stage: Stage) -> None:
         await desk.pilot.press("G")
         await desk.until(lambda: desk.faults.calls["list_tasks from_end"])
         await desk.pilot.press("s")
-        await desk.until(lambda: "status:failed" in desk.text and "✗ exhausted" in desk.cursor_line)
+        await desk.see("status:failed", "▌  ✗ exhausted")
         gate.set()
         await desk.rest()
         held = desk.tasks.table.window.rows
