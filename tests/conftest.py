@@ -8,10 +8,18 @@ import pytest
 
 from tests.chdb_store import ChdbStore
 from tests.clickhouse import ClickHouseServer
+from tests.idle import known_from_the_loop
 from tests.servers import PostgresServer
 from tests.valkey import ValkeyServer
 
 pytest_plugins = ["tests.screens.report"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def idle() -> Iterator[None]:
+    """Who presses keys waits for what they do, and not for the clock."""
+    with known_from_the_loop():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from tests import forked
 from tests.e2e.terminal import PROGRAM
 from tests.servers import PASSWORD
 
@@ -33,8 +34,9 @@ class Command:
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         """Return its exit code, its output and its notes; a password is in neither."""
-        process = self.start(*arguments)
-        out, notes = process.communicate(timeout=120)
-        assert PASSWORD not in out + notes
-        assert "Traceback" not in notes
-        return process.returncode, out, notes
+        done = forked.run(
+            "asynqhub_tui", *arguments, folder=self.folder, environ=self.environ, timeout=120
+        )
+        assert PASSWORD not in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout, done.stderr

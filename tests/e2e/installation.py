@@ -1,4 +1,4 @@
-"""An installation with its queue, and the installed program that is run on it."""
+"""An installation with its queue, and the program that is run on it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from redis import Redis
 from asynqhub_tui.asynq import keys
 from asynqhub_tui.models import DEAD, SUCCESS
 from asynqhub_tui.queue import ARCHIVED
+from tests import forked
 from tests.contract.builders import QUEUE, THEN, make_task, make_worker
 from tests.contract.engines import Postgres
-from tests.e2e.terminal import PROGRAM
 from tests.queue.rows import Rows
 
 Ended = subprocess.CompletedProcess[str]
@@ -63,15 +63,11 @@ class Installation:
 
     def run(self, *argv: str, given: str = "", **variables: str) -> Ended:
         """Run the program to its end, without a terminal; `given` is its standard input."""
-        return subprocess.run(
-            [PROGRAM, *argv],
-            input=given,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=60,
-            check=False,
-            cwd=self.folder,
-            env=self.environ | variables,
+        return forked.run(
+            *("asynqhub_tui", *argv),
+            folder=self.folder,
+            environ=self.environ | variables,
+            given=given,
         )
 
     def json(self, *argv: str, code: int = 0, **options: str) -> Any:

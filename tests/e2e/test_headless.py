@@ -24,6 +24,7 @@ from asynqhub_tui import cli
 from asynqhub_tui.backends import Target
 from asynqhub_tui.backends.sqlite import create, open_hub
 from asynqhub_tui.models import Attempt, QueueGroup, Task, WorkerConfig
+from tests import forked
 
 NOW = datetime.now(UTC)
 """When the store of the test was filled."""
@@ -128,15 +129,8 @@ def out(store: Path, capsys: pytest.CaptureFixture[str]) -> Out:
 
 
 def program(*argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "asynqhub_tui", *argv],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        **options,
-    )
+    options = {"folder": Path.cwd(), "environ": os.environ} | options
+    return forked.run("asynqhub_tui", *argv, **options)
 
 
 def ids(listing: str) -> list[str]:
@@ -425,7 +419,9 @@ def test_a_store_that_is_not_asynq_hubs(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_nothing_answers() -> None:
-    done = program("tasks", env={**os.environ, "POSTGRES_DSN": "postgres://u:pw9@127.0.0.1:9/x"})
+    done = program(
+        "tasks", environ={**os.environ, "POSTGRES_DSN": "postgres://u:pw9@127.0.0.1:9/x"}
+    )
     assert (done.returncode, done.stdout) == (cli.UNAVAILABLE, "")
     assert "Traceback" not in done.stderr
     assert "pw9" not in done.stderr

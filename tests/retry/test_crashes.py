@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,6 +18,7 @@ from asynqhub_tui.actions.retry.records import Ending, Kind
 from asynqhub_tui.actions.retry.run import batches_of
 from asynqhub_tui.models import PENDING, SUCCESS
 from asynqhub_tui.repository import NotFound, Refused
+from tests import forked
 from tests.contract.builders import make_worker
 from tests.contract.engines import ENGINES, SHARED, Engine
 from tests.retry import crashing
@@ -39,22 +40,16 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 async def crash(stage: Stage, at: str, ids: list[str]) -> str:
     """Run a retry in a process of its own that is killed at a stage; return the batch's id."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
+    done = await asyncio.to_thread(
+        forked.run,
         "tests.retry.crashing",
-        stage.engine.backend,
-        stage.engine.dsn,
-        stage.uri,
-        str(stage.journal.path.parent),
-        at,
-        *ids,
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
+        *(stage.engine.backend, stage.engine.dsn, stage.uri),
+        *(str(stage.journal.path.parent), at, *ids),
+        folder=ROOT,
+        environ=os.environ,
     )
-    output, _ = await process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    return output.decode().strip()
+    assert done.returncode == -signal.SIGKILL
+    return done.stdout.strip()
 
 
 @pytest.mark.parametrize(

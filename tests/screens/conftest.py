@@ -16,7 +16,6 @@ from asynqhub_tui.backends import sqlite
 from asynqhub_tui.polling import Poller
 from asynqhub_tui.screens import base
 from asynqhub_tui.widgets import reading
-from tests.screens.idle import known_from_the_loop
 from tests.screens.retrying import Retrying
 from tests.screens.sheets import parsed_once
 from tests.screens.stage import Clock, Stage
@@ -27,13 +26,6 @@ from tests.valkey import ValkeyServer
 def sheets() -> Iterator[None]:
     """All dashboards have the same styles."""
     with parsed_once():
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def idle() -> Iterator[None]:
-    """A test waits for what it has asked for, and not for the clock."""
-    with known_from_the_loop():
         yield
 
 

@@ -1,0 +1,185 @@
+"""Programs that begin where a process stands that has imported all that they need.
+
+A start takes some 10 ms instead of 600, of which the suite has hundreds. `run` does what
+`python -m` does, but for what Python itself does at its start: that the installed command starts,
+and how, is tested with the command.
+
+    python -m tests.forked     the process that is forked; its standard input is the socket on which
+                               it is asked
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import importlib
+import json
+import locale
+import os
+import pkgutil
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import asynqhub_tui
+
+_PRELOADED = ("psycopg_pool", "redis.asyncio", "redis.asyncio.sentinel", "aiosqlite")
+_LONGEST = 1 << 17
+"""Bytes of a request: arguments and environment."""
+
+_STREAMS = (
+    (0, "r", "surrogateescape"),
+    (1, "w", "surrogateescape"),
+    (2, "w", "backslashreplace"),
+)
+"""As Python opens them where the locale is C or C.UTF-8."""
+
+_ROOT = Path(__file__).parent.parent
+
+
+def run(
+    module: str,
+    *arguments: str,
+    folder: Path,
+    environ: Mapping[str, str],
+    given: str = "",
+    timeout: float = 60.0,
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -m module arguments` in a folder, to its end; `given` is its standard input.
+
+    `environ` is its whole environment. After `timeout` seconds it is killed, and TimeoutExpired
+    raised.
+    """
+    argv = [module, *arguments]
+    request = json.dumps({"argv": argv, "folder": str(folder), "environ": dict(environ)}).encode()
+    assert len(request) < _LONGEST
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
+        files[0].write(given.encode("utf-8", "surrogatepass"))
+        files[0].seek(0)
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                ends = [*(file.fileno() for file in files), theirs.fileno()]
+                socket.send_fds(_forking(), [request], ends)
+            pid, code = _ended(ours, timeout)
+        if code is None:
+            os.kill(pid, signal.SIGKILL)
+            raise subprocess.TimeoutExpired(argv, timeout)
+        written = []
+        for file in files[1:]:
+            file.seek(0)
+            written.append(file.read().decode())
+    return subprocess.CompletedProcess(argv, code, *written)
+
+
+def _ended(told: socket.socket, timeout: float) -> tuple[int, int | None]:
+    """Return the process, and its exit code unless it is still running."""
+    told.settimeout(timeout)
+    with told.makefile("r") as lines:
+        pid = int(lines.readline())
+        try:
+            return pid, os.waitstatus_to_exitcode(int(lines.readline()))
+        except TimeoutError:
+            return pid, None
+
+
+@functools.cache
+def _forking() -> socket.socket:
+    """Start the process that is forked, once in a process of tests; it ends with it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        command = [sys.executable, "-m", __name__]
+        process = subprocess.Popen(command, cwd=_ROOT, stdin=theirs.fileno())
+
+    def end() -> None:
+        ours.close()
+        process.wait()
+
+    atexit.register(end)
+    return ours
+
+
+def _serve(asked: socket.socket) -> None:
+    found = pkgutil.walk_packages(asynqhub_tui.__path__, f"{asynqhub_tui.__name__}.")
+    own = [module.name for module in found if not module.name.endswith("__main__")]
+    for name in (*own, *_PRELOADED):
+        importlib.import_module(name)
+    wake, woken = socket.socketpair()
+    wake.setblocking(False)
+    woken.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(woken.fileno())
+    running: dict[int, socket.socket] = {}
+    while True:
+        readable, _, _ = select.select([asked, wake], [], [])
+        if wake in readable:
+            wake.recv(4096)
+            _bury(running)
+        if asked in readable:
+            request, ends, _, _ = socket.recv_fds(asked, _LONGEST, 4)
+            if not request:
+                return
+            pid = os.fork()
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                _become(ends, **json.loads(request))
+            for end in ends[:3]:
+                os.close(end)
+            running[pid] = socket.socket(fileno=ends[3])
+            running[pid].sendall(f"{pid}\n".encode())
+
+
+def _bury(running: dict[int, socket.socket]) -> None:
+    for pid in list(running):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            with running.pop(pid) as told, contextlib.suppress(ConnectionError):
+                told.sendall(f"{status}\n".encode())
+
+
+def _become(ends: list[int], argv: list[str], folder: str, environ: dict[str, str]) -> NoReturn:
+    code = 1
+    try:
+        for number, end in enumerate(ends[:3]):
+            os.dup2(end, number)
+        os.closerange(3, max(ends) + 64)
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environ)
+        time.tzset()
+        locale.setlocale(locale.LC_CTYPE, "C.UTF-8")  # what Python makes of "C"
+        sys.stdin, sys.stdout, sys.stderr = (
+            open(number, mode, encoding="utf-8", errors=errors)  # noqa: SIM115
+            for number, mode, errors in _STREAMS
+        )
+        sys.argv = argv
+        runpy.run_module(argv[0], run_name="__main__", alter_sys=True)
+        code = 0
+    except SystemExit as done:
+        code = done.code if isinstance(done.code, int) else int(done.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        threading._shutdown()  # type: ignore[attr-defined]  # as Python does when it ends
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=0))
