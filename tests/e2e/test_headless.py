@@ -14,7 +14,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -128,9 +127,8 @@ def out(store: Path, capsys: pytest.CaptureFixture[str]) -> Out:
     return out
 
 
-def program(*argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    options = {"folder": Path.cwd(), "environ": os.environ} | options
-    return forked.run("asynqhub_tui", *argv, **options)
+def program(*argv: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return forked.run("asynqhub_tui", *argv, folder=Path.cwd(), environ=os.environ | variables)
 
 
 def ids(listing: str) -> list[str]:
@@ -419,9 +417,7 @@ def test_a_store_that_is_not_asynq_hubs(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_nothing_answers() -> None:
-    done = program(
-        "tasks", environ={**os.environ, "POSTGRES_DSN": "postgres://u:pw9@127.0.0.1:9/x"}
-    )
+    done = program("tasks", POSTGRES_DSN="postgres://u:pw9@127.0.0.1:9/x")
     assert (done.returncode, done.stdout) == (cli.UNAVAILABLE, "")
     assert "Traceback" not in done.stderr
     assert "pw9" not in done.stderr

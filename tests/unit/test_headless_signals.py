@@ -21,6 +21,17 @@ _IN_VAIN = 20.0
 """Seconds after which a command ends that nobody has ended."""
 
 
+@pytest.fixture(autouse=True)
+def _heard() -> Iterator[None]:
+    """None of them is ignored, as some are where the tests run in the background."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for one in before:
+        signal.signal(one, signal.default_int_handler if one == signal.SIGINT else signal.SIG_DFL)
+    yield
+    for one, handler in before.items():
+        signal.signal(one, handler)
+
+
 @contextlib.contextmanager
 def _another_thread_gets(*numbers: signal.Signals) -> Iterator[threading.Event]:
     """Send this process signals that do not wake the thread of the event loop, once it listens.
