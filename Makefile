@@ -30,7 +30,7 @@ run: $(INSTALLED) ## open the dashboard on the embedded demo (ARGS="--backend po
 	@$(BIN)/asynqhub-tui $(ARGS)
 
 test: $(READY) ## run every test, on real servers that it starts itself
-	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 lint: $(READY) ## check format, style, types and the direction of imports
 	@$(BIN)/ruff format --check .

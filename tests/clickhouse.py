@@ -52,7 +52,7 @@ class ClickHouseServer:
         self.port = free_port()
         self.user = user
         self.password = password
-        self.folder = Path(tempfile.mkdtemp(prefix="clickhouse-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="clickhouse-"))
         self._authority = authority
         if authority is not None:
             authority.cert_pem.write_to_path(self.authority_path)
