@@ -15,17 +15,12 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from asynqhub_tui import garbage, terminal
-from asynqhub_tui.actions.journal import Journal
-from asynqhub_tui.actions.retry.batches import interrupted
-from asynqhub_tui.actions.retry.run import batches_of
 from asynqhub_tui.backends import Target, open_hub
 from asynqhub_tui.driver import FullFramesDriver, TerminalDriver
 from asynqhub_tui.keys import EVERYWHERE, bindings, pressed, shown
 from asynqhub_tui.opening import open_queue, set_original
 from asynqhub_tui.repository import Hub, HubError, TaskFilter
 from asynqhub_tui.screens.base import Back, Go, HubScreen
-from asynqhub_tui.screens.help import HelpScreen
-from asynqhub_tui.screens.resume import ResumeScreen
 from asynqhub_tui.screens.task import TaskScreen
 from asynqhub_tui.screens.tasks import TasksScreen
 from asynqhub_tui.screens.workers import WorkersScreen
@@ -165,21 +160,11 @@ class AsynqHubApp(App[None]):
         await self._offer_resumption(hub)
 
     async def _offer_resumption(self, hub: Hub) -> None:
-        """Offer to go on with the newest batch of retries that was interrupted here.
+        from asynqhub_tui.screens.resume import resumption  # the first paint waits for no dialog
 
-        Not in the demo, whose queue is another one in every run.
-        """
-        queue = self.session.queue
-        if queue is None or hub.info.read_only or hub.info.demo:
-            return
-        folder = batches_of(Journal.of(hub.info))
-        try:
-            found = await interrupted(folder, hub.info.place, self.session.view.now())
-        except HubError:  # a state folder that cannot be read says so when it is needed
-            return
-        batches = [one for one in found if one.head.queue == queue.place]
-        if batches:
-            self.push_screen(ResumeScreen(self.session, batches[0], len(batches) - 1))
+        dialog = await resumption(self.session, hub)
+        if dialog is not None:
+            self.push_screen(dialog)
 
     def connected(self, hub: Hub) -> None:
         """Begin to work with an open hub."""
@@ -262,6 +247,8 @@ class AsynqHubApp(App[None]):
     def action_help(self) -> None:
         """Show the keys of this screen."""
         if isinstance(self.screen, HubScreen):
+            from asynqhub_tui.screens.help import HelpScreen
+
             self.push_screen(HelpScreen(self.screen.keys, self.session.remapped))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

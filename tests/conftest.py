@@ -14,6 +14,34 @@ from tests.valkey import ValkeyServer
 
 pytest_plugins = ["tests.screens.report"]
 
+LONG = (
+    "e2e/test_bytes_sent.py",
+    "e2e/test_full_repaint.py",
+    "e2e/test_dashboard_clickhouse.py",
+    "e2e/test_dashboard.py",
+    "e2e/test_retry.py",
+    "e2e/test_slow_line.py",
+    "sync/test_killed.py",
+)
+"""Where the tests are that take many seconds, most of which they wait."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each of several processes begin with some of the long ones, so that none of them is last.
+
+    Each begins with an equal part of the tests, in their order, as `--dist worksteal` has it.
+    """
+    processes = getattr(config, "workerinput", {}).get("workercount", 1)
+    long = [item for item in items if str(item.path).endswith(LONG)]
+    short = [item for item in items if not str(item.path).endswith(LONG)]
+    share = -(-len(items) // processes)
+    items.clear()
+    for number in range(processes):
+        own = long[number::processes]
+        rest = share - len(own)
+        items += own + short[:rest]
+        del short[:rest]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def idle() -> Iterator[None]:

@@ -10,10 +10,10 @@ from asynqhub_tui import query
 from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.actions.retry import run as retrying
 from asynqhub_tui.actions.retry.decision import Reason
-from asynqhub_tui.actions.retry.planning import MOST_TASKS, failed_only, refs_of
 from asynqhub_tui.actions.retry.preview import BY_KEY, Preview, decision_lines, elsewhere_sentences
 from asynqhub_tui.actions.retry.records import Ending
 from asynqhub_tui.actions.retry.run import Plan
+from asynqhub_tui.actions.retry.selection import MOST_TASKS, failed_only, refs_of
 from asynqhub_tui.headless import UsageError, as_json, outcomes, output
 from asynqhub_tui.headless.asking import typed
 from asynqhub_tui.headless.signals import stopping

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from asynqhub_tui import copying
+from asynqhub_tui.actions.retry.selection import Selection
 from asynqhub_tui.models import FAILED_STATUSES, SUCCESS, Task
 from asynqhub_tui.opening import RETRY_OFF
 from asynqhub_tui.repository import HubError
 from asynqhub_tui.screens.base import Go, HubScreen
 from asynqhub_tui.screens.key_names import key_name
-from asynqhub_tui.screens.replay import ReplayScreen
-from asynqhub_tui.screens.retry import RetryScreen, Selection
 from asynqhub_tui.text import one_line
 
 
@@ -41,6 +40,10 @@ class TaskDeeds(HubScreen):
                 self.action_refresh_now()
 
         if self.may_write():
+            from asynqhub_tui.screens.retry import (
+                RetryScreen,  # the first paint waits for no dialog
+            )
+
             self.app.push_screen(RetryScreen(self.session, selection), closed)
 
     def replay(self, task: Task) -> None:
@@ -51,6 +54,8 @@ class TaskDeeds(HubScreen):
         elif task.status != SUCCESS:
             self.tell("this task has not succeeded yet", "warn")
         elif self.may_write() and self.may_change():
+            from asynqhub_tui.screens.replay import ReplayScreen
+
             self.app.push_screen(ReplayScreen(self.session, task.task_id), self._replayed)
 
     def _replayed(self, copy_id: str | None) -> None:

@@ -6,16 +6,35 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.actions.retry import run as retrying
 from asynqhub_tui.actions.retry.batch import outcomes_in
+from asynqhub_tui.actions.retry.batches import interrupted
 from asynqhub_tui.actions.retry.records import Summary
 from asynqhub_tui.figures import ago
-from asynqhub_tui.repository import HubError
+from asynqhub_tui.repository import Hub, HubError
 from asynqhub_tui.screens.batch import BatchScreen, Stage
 from asynqhub_tui.session import Session
 from asynqhub_tui.widgets.batch_words import keys_line
 from asynqhub_tui.widgets.canvas import Line, Piece
 from asynqhub_tui.widgets.deletion import sentence
+
+
+async def resumption(session: Session, hub: Hub) -> ResumeScreen | None:
+    """Return the offer to go on with the newest batch of retries that was interrupted here, if any.
+
+    There is none in the demo, whose queue is another one in every run.
+    """
+    queue = session.queue
+    if queue is None or hub.info.read_only or hub.info.demo:
+        return None
+    folder = retrying.batches_of(Journal.of(hub.info))
+    try:
+        found = await interrupted(folder, hub.info.place, session.view.now())
+    except HubError:  # a state folder that cannot be read says so when it is needed
+        return None
+    batches = [one for one in found if one.head.queue == queue.place]
+    return ResumeScreen(session, batches[0], len(batches) - 1) if batches else None
 
 
 class ResumeScreen(BatchScreen):

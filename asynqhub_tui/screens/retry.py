@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -15,8 +14,9 @@ from asynqhub_tui.actions.retry.decision import FORCIBLE, Planned
 from asynqhub_tui.actions.retry.preview import BY_KEY
 from asynqhub_tui.actions.retry.records import TaskOutcome
 from asynqhub_tui.actions.retry.run import Plan
-from asynqhub_tui.models import FAILED_STATUSES, SUCCESS, Task, TaskRef
-from asynqhub_tui.repository import Hub, HubError, TaskFilter
+from asynqhub_tui.actions.retry.selection import Selection
+from asynqhub_tui.models import FAILED_STATUSES, SUCCESS, Task
+from asynqhub_tui.repository import HubError
 from asynqhub_tui.screens.batch import MOST_LISTED, BatchScreen, Stage
 from asynqhub_tui.screens.key_names import key_name
 from asynqhub_tui.session import Session
@@ -32,18 +32,6 @@ MOST_RECOUNTED = 10_000
 """Up to so many tasks it is counted, while a preview stands, how many more there are by then."""
 
 _WIDE = 96
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The tasks to retry, in words, and how to read what identifies them as they are now.
-
-    `filter` is set where they are all that match it: there can be more of them soon.
-    """
-
-    words: str
-    refs: Callable[[Hub], AsyncIterable[Sequence[TaskRef]]]
-    filter: TaskFilter | None = None
 
 
 class RetryScreen(BatchScreen):

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from asynqhub_tui import copying
-from asynqhub_tui.actions.retry.planning import refs_of
+from asynqhub_tui.actions.retry.selection import Selection, refs_of
 from asynqhub_tui.fate import Sighting, version
 from asynqhub_tui.keys import TASK, bindings
 from asynqhub_tui.models import SUCCESS, Attempt, Task, last_failed
@@ -20,7 +20,6 @@ from asynqhub_tui.queue import ARCHIVED, RETRY
 from asynqhub_tui.repository import NotFound
 from asynqhub_tui.screens.deeds import TaskDeeds
 from asynqhub_tui.screens.key_names import key_name
-from asynqhub_tui.screens.retry import Selection
 from asynqhub_tui.session import Session
 from asynqhub_tui.text import fit_ends, one_line
 from asynqhub_tui.widgets.asynq_line import asynq_line

@@ -14,7 +14,7 @@ from textual.containers import Horizontal
 from textual.worker import Worker
 
 from asynqhub_tui import copying, figures, query
-from asynqhub_tui.actions.retry.planning import MOST_TASKS, failed_only, refs_of
+from asynqhub_tui.actions.retry.selection import MOST_TASKS, Selection, failed_only, refs_of
 from asynqhub_tui.fate import Sighting
 from asynqhub_tui.keys import TASKS, bindings
 from asynqhub_tui.models import (
@@ -33,7 +33,6 @@ from asynqhub_tui.repository import HubError, NotFound, TaskFilter
 from asynqhub_tui.screens.base import Go
 from asynqhub_tui.screens.deeds import TaskDeeds
 from asynqhub_tui.screens.key_names import key_name
-from asynqhub_tui.screens.retry import Selection
 from asynqhub_tui.screens.task_list import TaskList
 from asynqhub_tui.session import Session
 from asynqhub_tui.text import one_line

@@ -10,8 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from asynqhub_tui import copying
-from asynqhub_tui.actions.enable_worker import disable, enable
-from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.consumers import Consumers, consumers
 from asynqhub_tui.dsn import mask
 from asynqhub_tui.figures import clock
@@ -21,7 +19,6 @@ from asynqhub_tui.polling import Feed
 from asynqhub_tui.queue import Server
 from asynqhub_tui.repository import HubError
 from asynqhub_tui.screens.base import Go, HubScreen
-from asynqhub_tui.screens.delete_worker import DeleteWorkerScreen
 from asynqhub_tui.screens.key_names import key_name
 from asynqhub_tui.session import Session
 from asynqhub_tui.widgets.canvas import Ends, Piece
@@ -232,6 +229,9 @@ class WorkersScreen(HubScreen):
         self.query_one(Menu).open("enable", title, choices, writes=True)
 
     async def _enable(self, worker: WorkerConfig) -> None:
+        from asynqhub_tui.actions.enable_worker import disable, enable
+        from asynqhub_tui.actions.journal import Journal
+
         hub = self.session.connected_hub
         change = disable if worker.is_enabled else enable
         try:
@@ -246,6 +246,8 @@ class WorkersScreen(HubScreen):
         """Open the dialog for the worker under the cursor."""
         if self.table.current is not None and self.may_change():
             name = self.table.current.config.worker_name
+            from asynqhub_tui.screens.delete_worker import DeleteWorkerScreen
+
             self.app.push_screen(DeleteWorkerScreen(self.session, name), self._deleted)
 
     def _deleted(self, changed: bool | None) -> None:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from asynqhub_tui import queue as asynq
 from asynqhub_tui.actions.retry.decision import FORCIBLE, Decision, Planned, Reason
-from asynqhub_tui.actions.retry.planning import MOST_TASKS
 from asynqhub_tui.actions.retry.preview import Preview, decision_lines, elsewhere_sentences
+from asynqhub_tui.actions.retry.selection import MOST_TASKS
 from asynqhub_tui.figures import span
 from asynqhub_tui.models import FAILED_STATUSES, Task
 from asynqhub_tui.text import fit, one_line, wrap

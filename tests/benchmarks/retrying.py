@@ -22,8 +22,8 @@ from redis.asyncio import Redis
 from asynqhub_tui import asynq
 from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.actions.retry import run as retrying
-from asynqhub_tui.actions.retry.planning import failed_only
 from asynqhub_tui.actions.retry.run import Plan
+from asynqhub_tui.actions.retry.selection import failed_only
 from asynqhub_tui.asynq import keys
 from asynqhub_tui.asynq.messages import TaskMessage, encode
 from asynqhub_tui.backends import Target, open_hub

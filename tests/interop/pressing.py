@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from asynqhub_tui import asynq
 from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.actions.retry import run as retrying
-from asynqhub_tui.actions.retry.planning import refs_of
+from asynqhub_tui.actions.retry.selection import refs_of
 from asynqhub_tui.backends import Target, open_hub
 
 

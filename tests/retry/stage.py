@@ -19,9 +19,9 @@ from asynqhub_tui.actions.retry import run as retrying
 from asynqhub_tui.actions.retry.batch import outcomes_in
 from asynqhub_tui.actions.retry.decision import Planned
 from asynqhub_tui.actions.retry.execution import Progress
-from asynqhub_tui.actions.retry.planning import refs_of
 from asynqhub_tui.actions.retry.records import End, TaskOutcome
 from asynqhub_tui.actions.retry.run import Plan
+from asynqhub_tui.actions.retry.selection import refs_of
 from asynqhub_tui.asynq import keys
 from asynqhub_tui.asynq.messages import TaskMessage, decode
 from asynqhub_tui.backends import open_hub

@@ -24,8 +24,8 @@ import pytest
 
 from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.actions.retry import run as retrying
-from asynqhub_tui.actions.retry.planning import refs_of
 from asynqhub_tui.actions.retry.run import Plan
+from asynqhub_tui.actions.retry.selection import refs_of
 from asynqhub_tui.asynq import keys
 from asynqhub_tui.models import SUCCESS
 from asynqhub_tui.queue import ACTIVE, ARCHIVED

@@ -18,9 +18,9 @@ from pydantic import SecretStr
 from asynqhub_tui import queue as asynq
 from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.actions.retry.decision import Decision, Reason
-from asynqhub_tui.actions.retry.planning import refs_of
 from asynqhub_tui.actions.retry.records import Ending, Kind
 from asynqhub_tui.actions.retry.run import Plan, prepare, run
+from asynqhub_tui.actions.retry.selection import refs_of
 from asynqhub_tui.backends import Target, open_hub, sqlite
 from asynqhub_tui.demo.fleet import FLEET
 from asynqhub_tui.demo.history import TASKS

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 
 from asynqhub_tui.actions.retry.batch import Batch
 from asynqhub_tui.actions.retry.decision import Decision, Known, Planned, Reason, decide
 from asynqhub_tui.actions.retry.preview import Preview
-from asynqhub_tui.models import FAILED_STATUSES, SUCCESS, TaskRef, WorkerConfig
+from asynqhub_tui.actions.retry.selection import FEW, GONE, refs_of
+from asynqhub_tui.models import SUCCESS, TaskRef, WorkerConfig
 from asynqhub_tui.queue import QueuedTask, QueueReader
-from asynqhub_tui.repository import Hub, TaskFilter, Unavailable
-
-MOST_TASKS = 1_000_000
-"""How many tasks one retry may choose."""
+from asynqhub_tui.repository import Hub, Unavailable
 
 _ERRORS_READ = 2_000
 """For how many tasks that asynq no longer has the error is read from the store."""
-
-_FEW = 200
-"""How many tasks are asked for by their ids at a time. A search for no more may end early."""
-
-_GONE = ""
-"""The status of a chosen task that the store no longer has."""
 
 
 async def plan(
@@ -52,32 +43,6 @@ async def plan(
     return planner.preview
 
 
-def failed_only(filter: TaskFilter) -> TaskFilter:
-    """Return the filter of a retry of all: of failed tasks, where it names no status."""
-    return filter if filter.statuses else replace(filter, statuses=FAILED_STATUSES)
-
-
-async def refs_of(
-    hub: Hub, task_ids: Sequence[str], now: datetime
-) -> AsyncGenerator[Sequence[TaskRef], None]:
-    """Yield what identifies these tasks, each once; also those that the store no longer has."""
-    unique = list(dict.fromkeys(task_ids))
-    for start in range(0, len(unique), _FEW):
-        found = await hub.tasks.changes(unique[start : start + _FEW])
-        gone = [
-            TaskRef(
-                task_id=task_id,
-                worker_name="",
-                queue="",
-                status=_GONE,
-                last_attempt=0,
-                updated_at=now,
-            )
-            for task_id in sorted(found.missing)
-        ]
-        yield [*(task.ref for task in found.tasks), *gone]
-
-
 class _Wanted:
     """Takes note of the tasks to look for, by their queue, while they are frozen."""
 
@@ -91,7 +56,7 @@ class _Wanted:
     ) -> AsyncGenerator[Sequence[TaskRef], None]:
         async for refs in chosen:
             for ref in refs:
-                if ref.status not in (SUCCESS, _GONE):
+                if ref.status not in (SUCCESS, GONE):
                     self.ids.setdefault(ref.queue, set()).add(ref.task_id)
             self._count += len(refs)
             if self._watch is not None:
@@ -193,7 +158,7 @@ class _Planner:
         return found
 
     def _decide_one(self, ref: TaskRef, claim: str | None) -> Planned:
-        if ref.status == _GONE:
+        if ref.status == GONE:
             return Planned(ref=ref, decision=Decision.SKIP, reason=Reason.GONE)
         known = Known(
             worker=self._workers.get(ref.worker_name),
@@ -215,7 +180,7 @@ class _Planner:
                 unknown.append(one.ref.task_id)
         unknown = unknown[: self._errors_left]
         self._errors_left -= len(unknown)
-        for start in range(0, len(unknown), _FEW):
-            found = await self._hub.tasks.changes(unknown[start : start + _FEW])
+        for start in range(0, len(unknown), FEW):
+            found = await self._hub.tasks.changes(unknown[start : start + FEW])
             for task in found.tasks:
                 self.preview.add_error(task.error)
