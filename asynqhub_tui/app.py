@@ -26,6 +26,7 @@ from asynqhub_tui.screens.tasks import TasksScreen
 from asynqhub_tui.screens.workers import WorkersScreen
 from asynqhub_tui.session import Session
 from asynqhub_tui.settings import Settings
+from asynqhub_tui.stylesheet import Stylesheet
 from asynqhub_tui.themes import THEMES
 from asynqhub_tui.typed_ahead import TypedAhead
 from asynqhub_tui.view import View
@@ -82,6 +83,7 @@ class AsynqHubApp(App[None]):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = settings.theme
+        self.stylesheet = Stylesheet(variables=self.get_css_variables())
         self.animation_level = "none"
         self._mouse_on = terminal.mouse_wanted(os.environ, settings.mouse)
         self._task_list = TasksScreen(self.session)
