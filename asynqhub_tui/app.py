@@ -103,6 +103,13 @@ class AsynqHubApp(App[None]):
         variables = super().get_css_variables()
         return {**variables, "profile": self.settings.color or variables["primary"]}
 
+    def delay_update(self, delay: float = 0.05) -> None:
+        """Paint another screen at once: Textual waits to hide what is half there, and ours never is.
+
+        What is half painted does not travel either: the driver sends what is there when the line
+        is free.
+        """
+
     def on_mount(self) -> None:
         """Show the tasks, then connect: the first paint waits for nothing."""
         self._typed.start()
