@@ -104,10 +104,9 @@ class AsynqHubApp(App[None]):
         return {**variables, "profile": self.settings.color or variables["primary"]}
 
     def delay_update(self, delay: float = 0.05) -> None:
-        """Paint another screen at once: Textual waits to hide what is half there, and ours never is.
+        """Delay nothing: Textual would paint another screen, and the first, only after `delay`.
 
-        What is half painted does not travel either: the driver sends what is there when the line
-        is free.
+        It hides so what is half there; here a screen comes whole, but for its data.
         """
 
     def on_mount(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
+import time
 from datetime import UTC, datetime
 
 from tests.benchmarks import (
@@ -38,8 +40,11 @@ def main() -> None:
     print(f"# make bench SIZE={size}")
     print(f"\n{machine()}; {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     for part in _PARTS:
+        began = time.monotonic()
         for table in asyncio.run(part.run(size)):
             print(f"\n{table.text()}", flush=True)
+        took = time.monotonic() - began
+        print(f"{part.__name__.rpartition('.')[2]}: {took:.0f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":
