@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -41,6 +42,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         rest = share - len(own)
         items += own + short[:rest]
         del short[:rest]
+
+
+def pytest_sessionfinish() -> None:
+    """Collect what is garbage once; pytest, which listens to what it says, would five times."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,8 +2,8 @@
 
     python -m tests.interop.pressing BACKEND DSN REDIS STATE_FOLDER ID [ID ...]
 
-It plans a retry of the tasks, says so with a line, and waits for a line. Then it runs the retry,
-and its counts, as JSON, are its last line.
+It plans a retry of the tasks, makes the file `planned` in the folder, and waits for the file
+`confirmed`. Then it runs the retry; its counts, as JSON, are its output.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -20,6 +21,14 @@ from asynqhub_tui.actions.journal import Journal
 from asynqhub_tui.actions.retry import run as retrying
 from asynqhub_tui.actions.retry.selection import refs_of
 from asynqhub_tui.backends import Target, open_hub
+
+PLANNED, CONFIRMED = "planned", "confirmed"
+
+
+def _confirmed(folder: Path) -> None:
+    (folder / PLANNED).touch()
+    while not (folder / CONFIRMED).exists():
+        time.sleep(0.005)
 
 
 async def main(backend: str, dsn: str, redis: str, folder: str, *ids: str) -> None:
@@ -31,8 +40,7 @@ async def main(backend: str, dsn: str, redis: str, folder: str, *ids: str) -> No
         journal = Journal(hub.info, Path(folder), {})
         chosen = refs_of(hub, ids, journal.now())
         plan = await retrying.prepare(hub, queue, chosen, "some tasks", journal)
-        print("planned", flush=True)
-        await asyncio.to_thread(sys.stdin.readline)
+        await asyncio.to_thread(_confirmed, Path(folder))
         async for progress in retrying.run(hub, queue, plan, journal, stop=asyncio.Event()):
             counts = progress.counts
         print(json.dumps(dict(counts)), flush=True)

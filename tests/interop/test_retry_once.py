@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
+import os
 import time
-from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -16,8 +15,10 @@ import pytest
 from asynqhub_tui.actions.retry.records import Ending, Kind
 from asynqhub_tui.models import PENDING
 from asynqhub_tui.queue import RETRY
+from tests import forked
 from tests.contract.builders import QUEUE, make_worker
 from tests.contract.engines import ENGINES, SHARED, Engine
+from tests.interop import pressing
 from tests.interop.worker import Asynq
 from tests.retry.stage import Stage
 from tests.retry.test_crashes import crash
@@ -54,29 +55,33 @@ async def stage(
 class Operator:
     """A retry of all tasks in a process of its own, planned; `confirm` runs it."""
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
+    def __init__(self, stage: Stage, name: str, ids: list[str]) -> None:
+        self._folder = stage.journal.path.parent / name
+        self._running = asyncio.create_task(
+            asyncio.to_thread(
+                forked.run,
+                "tests.interop.pressing",
+                *(stage.engine.backend, stage.engine.dsn, stage.uri, str(self._folder), *ids),
+                folder=ROOT,
+                environ=os.environ,
+            )
+        )
 
     @classmethod
     async def plans(cls, stage: Stage, name: str, ids: list[str] = IDS) -> Operator:
         """Start it, and wait until it has its plan."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.interop.pressing"),
-            *(stage.engine.backend, stage.engine.dsn, stage.uri),
-            *(str(stage.journal.path.parent / name), *ids),
-            cwd=ROOT,
-            stdin=PIPE,
-            stdout=PIPE,
-        )
-        assert process.stdout is not None
-        assert await process.stdout.readline() == b"planned\n"
-        return cls(process)
+        operator = cls(stage, name, ids)
+        while not (operator._folder / pressing.PLANNED).exists():
+            assert not operator._running.done(), await operator._running
+            await asyncio.sleep(0.01)
+        return operator
 
     async def confirm(self) -> Counter[str]:
         """Let it run to its end, and return how many tasks came to what."""
-        output, _ = await self._process.communicate(b"\n")
-        assert self._process.returncode == 0
-        return Counter(json.loads(output))
+        (self._folder / pressing.CONFIRMED).touch()
+        done = await self._running
+        assert done.returncode == 0, done.stderr
+        return Counter(json.loads(done.stdout))
 
 
 async def test_two_who_confirm_at_once(stage: Stage, asynq: Asynq) -> None:
