@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,9 +18,9 @@ pytest_plugins = ["tests.screens.report"]
 
 LONG = (
     "e2e/test_bytes_sent.py",
-    "e2e/test_full_repaint.py",
-    "e2e/test_dashboard_clickhouse.py",
     "e2e/test_dashboard.py",
+    "e2e/test_dashboard_clickhouse.py",
+    "e2e/test_full_repaint.py",
     "e2e/test_retry.py",
     "e2e/test_slow_line.py",
     "sync/test_killed.py",
@@ -28,20 +29,29 @@ LONG = (
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let each of several processes begin with some of the long ones, so that none of them is last.
+    """Let several processes have a like mixture of tests, of which the last ones are short.
 
     Each begins with an equal part of the tests, in their order, as `--dist worksteal` has it.
     """
     processes = getattr(config, "workerinput", {}).get("workercount", 1)
-    long = [item for item in items if str(item.path).endswith(LONG)]
-    short = [item for item in items if not str(item.path).endswith(LONG)]
+    if processes == 1:
+        return
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    long = [item for path, own in files.items() if str(path).endswith(LONG) for item in own]
+    short = [own for path, own in files.items() if not str(path).endswith(LONG)]
+    rest = [item for number in range(processes) for own in short[number::processes] for item in own]
     share = -(-len(items) // processes)
     items.clear()
     for number in range(processes):
-        own = long[number::processes]
-        rest = share - len(own)
-        items += own + short[:rest]
-        del short[:rest]
+        waiting = long[number::processes]
+        part, rest = rest[: share - len(waiting)], rest[share - len(waiting) :]
+        apart = max(len(part) * 2 // 3 // max(len(waiting), 1), 1)
+        for at, item in enumerate(part):
+            items += [waiting.pop()] if waiting and at % apart == 0 else []
+            items.append(item)
+        items += waiting
 
 
 def pytest_sessionfinish() -> None:
