@@ -6,6 +6,9 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pyt
 INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 
+# Two for each core, as one waits while another works, but no more than there is memory for.
+PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(2 * (os.cpu_count() or 1), 8))')
+
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format screenshots bench clean
 
@@ -30,7 +33,7 @@ run: $(INSTALLED) ## open the dashboard on the embedded demo (ARGS="--backend po
 	@$(BIN)/asynqhub-tui $(ARGS)
 
 test: $(READY) ## run every test, on real servers that it starts itself
-	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal $(ARGS)
 
 lint: $(READY) ## check format, style, types and the direction of imports
 	@$(BIN)/ruff format --check .

@@ -23,8 +23,8 @@ from tests.benchmarks.recorder import Recorder
 from tests.benchmarks.report import Table
 from tests.servers import PostgresServer
 
-TASKS = {"small": 20_000, "large": 100_000}
-POLLS = {"small": 1_000, "large": 10_000}
+TASKS = {"small": 2_000, "large": 100_000}
+POLLS = {"small": 100, "large": 10_000}
 
 BUDGET = 20
 """MB that either may add, of design.md."""
