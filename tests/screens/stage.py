@@ -294,7 +294,6 @@ class Desk:
         await self._painted()
 
     async def _painted(self) -> None:
-        await self.until(lambda: not self.app._batch_count)  # Textual holds a new screen back
         await self.pilot.pause()
         await self.pilot.pause()  # what was laid out anew is told its size, and may paint again
 

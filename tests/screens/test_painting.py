@@ -89,3 +89,11 @@ async def test_the_style_is_put_together_once_a_painting(stage: Stage) -> None:
             asked.return_value = style
             table.redraw()
         assert asked.call_count == 1
+
+
+async def test_another_screen_is_not_held_back(stage: Stage) -> None:
+    stage.load(sample())
+    async with stage.open() as desk:
+        desk.app.switch_mode("workers")
+        assert not desk.app._batch_count  # Textual would paint nothing for 50 ms
+        await desk.see("tasks of the last hour")

@@ -40,6 +40,17 @@ def test_help_loads_nothing_heavy(argv: list[str]) -> None:
     assert loaded_after(f"from asynqhub_tui import cli; cli.run({argv!r})") == set()
 
 
+DIALOGS = ("delete_worker", "help", "replay", "resume", "retry")
+
+
+def test_the_first_screen_waits_for_no_dialog() -> None:
+    code = "import sys, asynqhub_tui.app; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "asynqhub_tui.screens.tasks" in loaded
+    assert loaded.isdisjoint(f"asynqhub_tui.screens.{name}" for name in DIALOGS)
+
+
 QUEUE_DRIVERS = {"redis", "google.protobuf"}
 
 
