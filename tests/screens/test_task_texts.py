@@ -7,6 +7,7 @@ import json
 import pytest
 
 from asynqhub_tui.models import SUCCESS
+from asynqhub_tui.screens.tasks import DETAIL_DELAY
 from tests.contract.builders import make_attempt, make_worker
 from tests.screens.sample import Rows, before, fleet, huge, one_task, rerun, sample
 from tests.screens.stage import Desk, Stage
@@ -68,6 +69,7 @@ async def test_the_preview_is_read_again_only_when_the_task_has_changed(stage: S
     stage.load(rerun())
     async with stage.open(WIDE) as desk:
         await look_at_preview(desk)
+        await desk.pilot.pause(DETAIL_DELAY * 1.5)  # asked anew once the cursor has come to rest
         read = desk.faults.calls["get_task"]
         for _ in range(3):
             await desk.pass_time(2)
