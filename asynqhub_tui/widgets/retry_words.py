@@ -45,6 +45,8 @@ _SKIPPED = {
 
 def preview_lines(preview: Preview, now: datetime, width: int, height: int) -> list[Line]:
     """Return what is going to happen to how many tasks, and which they are."""
+    if not preview.total:
+        return [Line([Piece("No task matches by now.", "strong")])]
     lines: list[Line] = []
     for name, count, more in decision_lines(preview, now):
         tone = "warn" if name == "skipped" and count else "strong" if count else "dim"

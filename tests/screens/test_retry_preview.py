@@ -56,6 +56,17 @@ async def test_totals_by_decision_error_worker_and_queue(retrying: Retrying) -> 
         assert f"on sqlite demo.db, queue {desk.app.session.queue.place}" in desk.text  # type: ignore[union-attr]
 
 
+async def test_where_none_matches_there_are_no_totals(retrying: Retrying) -> None:
+    retrying.failed(2, status=SUCCESS)
+    async with retrying.open() as desk:
+        await preview(desk, "R", "No task matches by now.")
+        assert "skipped" not in desk.text
+        assert "nothing to retry" in desk.text
+        await desk.press("y", "escape")
+        assert desk.app.screen is desk.tasks
+        check_untouched(retrying, desk)
+
+
 async def test_what_all_have_in_common_takes_one_line(retrying: Retrying) -> None:
     retrying.failed(3)
     async with retrying.open() as desk:
