@@ -40,9 +40,8 @@ class TaskDeeds(HubScreen):
                 self.action_refresh_now()
 
         if self.may_write():
-            from asynqhub_tui.screens.retry import (
-                RetryScreen,  # the first paint waits for no dialog
-            )
+            # The first paint waits for no dialog.
+            from asynqhub_tui.screens.retry import RetryScreen
 
             self.app.push_screen(RetryScreen(self.session, selection), closed)
 

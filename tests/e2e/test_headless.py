@@ -94,7 +94,7 @@ async def fill(path: Path) -> None:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one task in every state, as they are now."""
     global NOW
-    NOW = datetime.now(UTC).replace(microsecond=123000)
+    NOW = (datetime.now(UTC) - timedelta(seconds=1)).replace(microsecond=123000)  # not to come
     path = tmp_path_factory.mktemp("store") / "hub.db"
     create(path)
     asyncio.run(fill(path))
@@ -276,7 +276,7 @@ def test_a_task_in_full_shows_error_attempts_and_payload(out: Out) -> None:
     text = out("task", "5a690002", "--times", "utc")
     assert "attempt   1/4" in text
     assert "  second line\n" in text
-    assert f"{NOW - timedelta(minutes=20):%Y-%m-%d %H:%M:%S} UTC (" in text
+    assert f"{NOW - timedelta(minutes=20):%Y-%m-%d %H:%M:%S} UTC (20m ago)" in text
     assert text.endswith("payload\n  {}\n")
 
 
