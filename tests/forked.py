@@ -161,6 +161,7 @@ def _become(ends: list[int], argv: list[str], folder: str, environ: dict[str, st
         os.environ.update(environ)
         time.tzset()
         locale.setlocale(locale.LC_CTYPE, "C.UTF-8")  # what Python makes of "C"
+        # They stay open until the process ends.
         sys.stdin, sys.stdout, sys.stderr = (
             open(number, mode, encoding="utf-8", errors=errors)  # noqa: SIM115
             for number, mode, errors in _STREAMS

@@ -24,6 +24,7 @@ def known_from_the_loop() -> Iterator[None]:
         loop: Any = asyncio.get_running_loop()
         soon, end = loop.time() + AT_ONCE, loop.time() + max_sleep
         await asyncio.sleep(0)
+        # A loop that has nothing to do tells nobody.
         while (loop._ready or _due(loop, soon)) and loop.time() < end:  # noqa: ASYNC110
             await asyncio.sleep(0 if loop._ready else 0.001)
 
