@@ -228,6 +228,9 @@ async def test_what_counts_as_open(hub: Hub, engine: Engine) -> None:
             make_task("believed", status=SUCCESS, at=before),
             make_task("closed", status=PENDING, at=before),
             make_task("older", status=FAIL, at=before),
+            make_task("ended-otherwise", status=FAIL, at=before),
+            make_task("again-at-once", status=FAIL, at=before),
+            make_task("ended-at-once", status=FAIL, at=before),
             make_task("row", status=RUNNING, at=before, updated_at=start),
             make_task("old-row", status=RUNNING, at=before),
             make_task("queued", status=PENDING, at=before),
@@ -239,16 +242,21 @@ async def test_what_counts_as_open(hub: Hub, engine: Engine) -> None:
             *both_rows("closed", 1, FAIL, at=start, took=timedelta(0)),
             make_attempt("older", 1, at=before),
             *both_rows("older", 2, FAIL, at=before + MINUTE, took=MINUTE),
+            *both_rows("ended-otherwise", 1, "cancelled", at=start, took=timedelta(0)),
+            *both_rows("again-at-once", 1, FAIL, at=start, took=timedelta(0)),
+            make_attempt("again-at-once", 2, at=start),
+            make_attempt("ended-at-once", 1, at=start),
+            *both_rows("ended-at-once", 2, FAIL, at=start, took=timedelta(0)),
         ],
     )
-    assert await found(hub, TaskFilter(statuses=(RUNNING,))) == {"rerun", "row"}
+    running = {"rerun", "row", "again-at-once"}
+    assert await found(hub, TaskFilter(statuses=(RUNNING,))) == running
     assert await found(hub, TaskFilter(statuses=(OVERDUE,))) == {"old-row"}
-    both = TaskFilter(statuses=(SUCCESS, RUNNING))
-    assert await found(hub, both) == {"rerun", "row", "believed"}
-    failing = TaskFilter(statuses=(FAIL, OVERDUE))
-    assert await found(hub, failing) == {"rerun", "older", "old-row"}
+    assert await found(hub, TaskFilter(statuses=(SUCCESS, RUNNING))) == {*running, "believed"}
+    failed = {"rerun", "older", "ended-otherwise", "again-at-once", "ended-at-once"}
+    assert await found(hub, TaskFilter(statuses=(FAIL, OVERDUE))) == {*failed, "old-row"}
     counts = await hub.tasks.status_counts()
-    assert (counts.running.value, counts.overdue.value) == (2, 1)
+    assert (counts.running.value, counts.overdue.value) == (3, 1)
 
 
 async def test_tasks_that_run_are_paged_like_any_other(hub: Hub, engine: Engine) -> None:

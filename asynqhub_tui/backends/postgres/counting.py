@@ -12,9 +12,9 @@ from asynqhub_tui.backends.postgres.selection import (
     Key,
     Selection,
     choose_index,
-    known_statuses,
     select,
 )
+from asynqhub_tui.backends.postgres.statuses import task_statuses
 from asynqhub_tui.backends.postgres.walk import Walk
 from asynqhub_tui.models import OVERDUE, RUNNING, Count, StatusCounts
 from asynqhub_tui.repository import TaskFilter
@@ -52,7 +52,7 @@ async def count_tasks(database: Database, filter: TaskFilter, cap: int) -> Count
 async def status_counts(database: Database, filter: TaskFilter | None, cap: int) -> StatusCounts:
     """Count by status; see TaskFeed.status_counts."""
     selection = (await select(database, filter or TaskFilter())).any_status()
-    statuses = await known_statuses(database)
+    statuses = await task_statuses(database)
     if selection.everything:
         by_status: Mapping[str, Count] = {
             status: await count_rows(database, selection.with_statuses([status]), cap)

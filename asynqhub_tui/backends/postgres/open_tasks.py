@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from asynqhub_tui.backends.folding import latest
+from asynqhub_tui.backends.folding import AttemptRow, Latest, latest
 from asynqhub_tui.backends.postgres.connection import Database
 from asynqhub_tui.backends.postgres.rows import TASK_COLUMNS, TaskRow, newest_rows, task_rows
+from asynqhub_tui.backends.postgres.statuses import attempt_statuses
 from asynqhub_tui.models import NO_TIMEOUT, OVERDUE, OVERDUE_GRACE, RUNNING, WorkerConfig
 
 STARTED = 4_000
@@ -46,41 +47,52 @@ class OpenTasks:
 async def open_tasks(database: Database, workers: Sequence[WorkerConfig]) -> OpenTasks:
     """Find the tasks that run or are overdue now.
 
-    Looks at the newest 4,000 `running` attempt rows, and at the newest 500 among them that have no
-    final row; at 500 rows with status running, the newest first; and at 500 rows with status
-    pending that were last updated before the shortest timeout, the oldest first. That is all there
-    is if it reaches back for an hour, or for the longest timeout up to a day: an attempt of a
-    failed task that has been open for longer than that is not searched for.
+    Looks at the newest 4,000 `running` attempt rows, and at the newest 500 tasks among them whose
+    newest attempt has no final row; at 500 rows with status running, the newest first; and at 500
+    rows with status pending that were last updated before the shortest timeout, the oldest first.
+    That is all there is if it reaches back for an hour, or for the longest timeout up to a day: an
+    attempt of a failed task that has been open for longer than that is not searched for.
     """
     [(now,)] = await database.fetch("SELECT clock_timestamp()")
     timeouts = {worker.worker_name: worker.timeout for worker in workers}
     longest = max(timeouts.values(), default=NO_TIMEOUT) + OVERDUE_GRACE
     shortest = min(timeouts.values(), default=NO_TIMEOUT)
     reach = min(max(longest, _LEAST_REACH), _FARTHEST_REACH)
-    recent, looked_to = await _by_attempts(database)
+    found, looked_to = await _by_attempts(database)
     waiting, all_waiting = await _by_rows(database, now - shortest)
-    rows = {row.id: row for row in (*recent, *waiting)}
-    attempts = await newest_rows(database, [row.task_id for row in rows.values()])
+    others = {row.id: row for row in waiting if row.id not in found}
+    attempts = await newest_rows(database, [row.task_id for row in others.values()])
+    found |= {row.id: (row, latest(attempts.get(row.task_id, ()))) for row in others.values()}
     states = []
-    for row in rows.values():
+    for row, newest in found.values():
         timeout = timeouts.get(row.worker_name, NO_TIMEOUT)
-        state = row.task(latest(attempts.get(row.task_id, ()))).state(now, timeout)
+        state = row.task(newest).state(now, timeout)
         if state in (RUNNING, OVERDUE):
             states.append((row, state))
     far_enough = looked_to is None or looked_to <= now - reach
     return OpenTasks(states, None if far_enough else looked_to, all_waiting)
 
 
-async def _by_attempts(database: Database) -> tuple[list[TaskRow], datetime | None]:
+async def _by_attempts(
+    database: Database,
+) -> tuple[dict[int, tuple[TaskRow, Latest]], datetime | None]:
     [(looked, oldest)] = await database.fetch(_STARTED, {"bound": STARTED + 1})
     if not looked:
-        return [], None
-    rows = await database.fetch(_OPEN, {"low": oldest, "bound": OPEN + 1})
-    [found, oldest_open, *_] = rows[0]
+        return {}, None
+    statuses = await attempt_statuses(database)
+    params = {"statuses": statuses, "low": oldest, "bound": OPEN + 1}
+    rows = await database.fetch(_OPEN, params)
+    [count, oldest_open, *_] = rows[0]
     looked_to = oldest if looked > STARTED else None
-    if found > OPEN:
+    if count > OPEN:
         looked_to = oldest_open
-    return task_rows(row[2:] for row in rows if row[2] is not None), looked_to
+    found = {}
+    for _, _, attempt, started_at, *columns in rows:
+        if attempt is not None:
+            row = TaskRow._make(columns)
+            open_row = AttemptRow(row.task_id, attempt, RUNNING, started_at)
+            found[row.id] = (row, latest([open_row]))
+    return found, looked_to
 
 
 async def _by_rows(database: Database, until: datetime) -> tuple[list[TaskRow], bool]:
@@ -98,32 +110,29 @@ FROM (
 ) AS a
 """
 
-# Both sides come out of the same stretch of the table, which is written in order of time, so that
-# comparing them as a whole costs far less than a look at each task.
+# All of them come out of the same stretch of the table, which is written in order of time. Of an
+# attempt's rows the final one comes first.
 _OPEN = f"""
-WITH started AS MATERIALIZED (
-    SELECT a.task_id, a.attempt, a.started_at FROM task_attempt AS a
-    WHERE a.status = 'running' AND a.started_at >= %(low)s::timestamptz
-), ended AS MATERIALIZED (
-    SELECT a.task_id, a.attempt, a.started_at FROM task_attempt AS a
-    WHERE a.status = ANY('{{success,fail,dead}}') AND a.started_at >= %(low)s::timestamptz
+WITH newest AS MATERIALIZED (
+    SELECT DISTINCT ON (a.task_id)
+        a.task_id, a.attempt, a.started_at, a.status = 'running' AS is_open
+    FROM task_attempt AS a
+    WHERE a.status = ANY(%(statuses)s::text[]) AND a.started_at >= %(low)s::timestamptz
+    ORDER BY a.task_id, a.started_at DESC, a.attempt DESC, a.status = 'running'
 ), open AS MATERIALIZED (
-    SELECT started.task_id, max(started.started_at) AS started_at
-    FROM started LEFT JOIN ended USING (task_id, attempt, started_at)
-    WHERE ended.task_id IS NULL
-    GROUP BY started.task_id
-    ORDER BY 2 DESC
-    LIMIT %(bound)s
+    SELECT task_id, attempt, started_at FROM newest WHERE is_open
+    ORDER BY started_at DESC LIMIT %(bound)s
 ), total AS (
     SELECT count(*) AS found, min(started_at) AS oldest FROM open
 ), unfinished AS (
-    SELECT {TASK_COLUMNS}
+    SELECT open.attempt, open.started_at, {TASK_COLUMNS}
     FROM open CROSS JOIN LATERAL (
         SELECT * FROM task AS x WHERE x.task_id = open.task_id LIMIT 1
     ) AS t
     WHERE t.status <> 'success'
 )
-SELECT total.found, total.oldest, {TASK_COLUMNS} FROM total LEFT JOIN unfinished AS t ON true
+SELECT total.found, total.oldest, t.attempt, t.started_at, {TASK_COLUMNS}
+FROM total LEFT JOIN unfinished AS t ON true
 """
 
 _UNFINISHED = f"""

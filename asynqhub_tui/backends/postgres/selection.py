@@ -10,7 +10,8 @@ from typing import Any
 
 from asynqhub_tui.backends.postgres.connection import Database
 from asynqhub_tui.backends.postgres.rows import TaskRow, all_workers
-from asynqhub_tui.models import OVERDUE, RUNNING, STATUSES, SUCCESS, WorkerConfig
+from asynqhub_tui.backends.postgres.statuses import task_statuses
+from asynqhub_tui.models import OVERDUE, RUNNING, SUCCESS, WorkerConfig
 from asynqhub_tui.repository import Order, TaskFilter
 
 CLOCK_SLACK = timedelta(seconds=5)
@@ -144,23 +145,5 @@ async def choose_index(database: Database, selection: Selection, order: Order) -
     plain = one.worker is None and one.since is None and one.prefix is None
     if one.queues is not None and (one.statuses is None or SUCCESS in one.statuses):
         return Index(Key.QUEUE, one.queues, plain and one.statuses is None)
-    statuses = await known_statuses(database) if one.statuses is None else one.statuses
+    statuses = await task_statuses(database) if one.statuses is None else one.statuses
     return Index(Key.STATUS, statuses, plain and one.queues is None, whole=one.statuses is None)
-
-
-async def known_statuses(database: Database) -> tuple[str, ...]:
-    """Return the hub's statuses, and what other statuses its tasks have."""
-    found = [row[0] for row in await database.fetch(_STATUSES)]
-    return tuple(dict.fromkeys((*STATUSES, *found)))
-
-
-# From each status to the next one in the index, instead of reading all rows: at most 50 steps.
-_STATUSES = """
-WITH RECURSIVE found AS (
-    (SELECT t.status FROM task AS t ORDER BY t.status LIMIT 1)
-    UNION ALL
-    SELECT (SELECT t.status FROM task AS t WHERE t.status > found.status ORDER BY t.status LIMIT 1)
-    FROM found WHERE found.status IS NOT NULL
-)
-SELECT status FROM found WHERE status IS NOT NULL LIMIT 50
-"""

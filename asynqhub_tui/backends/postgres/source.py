@@ -14,7 +14,7 @@ from asynqhub_tui.backends.postgres.connection import LONG_TIMEOUT, Database
 from asynqhub_tui.backends.postgres.conninfo import parse
 from asynqhub_tui.backends.postgres.rows import all_workers
 from asynqhub_tui.backends.postgres.schema import check_schema
-from asynqhub_tui.backends.postgres.selection import known_statuses
+from asynqhub_tui.backends.postgres.statuses import task_statuses
 from asynqhub_tui.models import WorkerConfig
 from asynqhub_tui.replication import (
     ATTEMPT_FIELDS,
@@ -61,7 +61,7 @@ class PostgresSource:
         return await self._fetch(_BY_ID[table], bound)
 
     async def changed_tasks(self, after: Place, limit: int) -> Sequence[Row]:
-        statuses = list(await known_statuses(self._database))
+        statuses = await task_statuses(self._database)
         bound = {"statuses": statuses, "at": after.at, "id": after.id, "limit": limit}
         return await self._fetch(_CHANGED, bound | {"bytes": BATCH_BYTES})
 

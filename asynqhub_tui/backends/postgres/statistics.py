@@ -11,13 +11,13 @@ from typing import Any
 from asynqhub_tui.backends.postgres.connection import LONG_TIMEOUT, READ_TIMEOUT, Database
 from asynqhub_tui.backends.postgres.open_tasks import open_tasks
 from asynqhub_tui.backends.postgres.rows import all_workers
+from asynqhub_tui.backends.postgres.statuses import attempt_statuses
 from asynqhub_tui.models import (
     DEAD,
     FAIL,
     OVERDUE,
     PENDING,
     RUNNING,
-    STATUSES,
     SUCCESS,
     QueueStats,
     TimeSeriesStats,
@@ -97,7 +97,7 @@ async def series(
     [(now,)] = await database.fetch(_NOW)
     last = now.replace(minute=0, second=0, microsecond=0)
     first = last - (hours - 1) * _HOUR
-    statuses = await _attempt_statuses(database)
+    statuses = await attempt_statuses(database)
     found: dict[str, dict[datetime, TimeSeriesStats]] = defaultdict(dict)
     for low, high in _slices(first, last + _HOUR):
         params = _span(low, high, statuses, worker)
@@ -117,7 +117,7 @@ async def series(
 async def _durations(
     database: Database, low: datetime | None, now: datetime, worker: str | None, seconds: float
 ) -> list[tuple[Any, ...]]:
-    statuses = [status for status in await _attempt_statuses(database) if status != RUNNING]
+    statuses = [status for status in await attempt_statuses(database) if status != RUNNING]
     rows = []
     # A worker's clock may be ahead of the server's.
     high = now + _HOUR if low is not None else _END_OF_TIME
@@ -137,11 +137,6 @@ async def _newest_start(
     [(newest,)] = await database.fetch(_NEWEST_START, params)
     found: datetime | None = newest
     return found
-
-
-async def _attempt_statuses(database: Database) -> list[str]:
-    found = [status for (status,) in await database.fetch(_STATUSES)]
-    return list(dict.fromkeys((*STATUSES, *found)))
 
 
 def _slices(low: datetime, high: datetime) -> list[tuple[datetime, datetime]]:
@@ -236,19 +231,6 @@ FROM (
     ORDER BY t.updated_at DESC LIMIT %(bound)s
 ) AS t
 GROUP BY t.worker_name
-"""
-
-_STATUSES = """
-WITH RECURSIVE found AS (
-    (SELECT a.status FROM task_attempt AS a ORDER BY a.status LIMIT 1)
-    UNION ALL
-    SELECT (
-        SELECT a.status FROM task_attempt AS a WHERE a.status > found.status
-        ORDER BY a.status LIMIT 1
-    )
-    FROM found WHERE found.status IS NOT NULL
-)
-SELECT status FROM found WHERE status IS NOT NULL LIMIT 50
 """
 
 # Each attempt once: its last-written final row, else its `running` row. Most belong to tasks that
