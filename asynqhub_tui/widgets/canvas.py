@@ -103,20 +103,25 @@ class Canvas(Widget, can_focus=False, inherit_bindings=False):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
+        self._painted: list[Line] = []
         self._drawn: list[Strip] = []
         self._base = Style.null()
         self._styles: dict[tuple[str, str], Style] = {}
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
-        """Return the lines to show in `width` by `height` cells; missing ones are blank."""
+        """Return the lines to show in `width` by `height` cells; missing ones are blank.
+
+        What was returned is kept, and is not to be changed later.
+        """
         return ()
 
     def redraw(self) -> None:
         """Paint what has changed since the last time."""
         if not self.is_mounted or not self.size:
             return
-        before, after = self._drawn, self._paint()
-        self._drawn = after
+        before = self._drawn
+        self._paint()
+        after = self._drawn
         if len(before) != len(after):
             self.refresh()
             return
@@ -132,7 +137,7 @@ class Canvas(Widget, can_focus=False, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         """Return a painted line (called by Textual)."""
         if not self._drawn:
-            self._drawn = self._paint()
+            self._paint()
         return self._drawn[y] if y < len(self._drawn) else Strip.blank(self.size.width)
 
     def notify_style_update(self) -> None:
@@ -146,14 +151,20 @@ class Canvas(Widget, can_focus=False, inherit_bindings=False):
         self._drawn = []
         self.refresh()
 
-    def _paint(self) -> list[Strip]:
+    def _paint(self) -> None:
         width, height = self.size
         lines = list(self.lines(width, height))[:height]
         lines += [Line()] * (height - len(lines))
         base = self.rich_style  # put together from all ancestors: once a painting, not once a piece
         if base != self._base:
             self._base, self._styles = base, {}
-        return [self._strip(line, width) for line in lines]
+            self._drawn = []
+        kept = len(self._drawn)  # none where all is painted anew
+        self._drawn = [
+            self._drawn[y] if y < kept and line == self._painted[y] else self._strip(line, width)
+            for y, line in enumerate(lines)
+        ]
+        self._painted = lines
 
     def _strip(self, line: Line, width: int) -> Strip:
         strip = self._styled(line.pieces, line.tone)
