@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import functools
 import importlib
 import json
@@ -25,14 +26,16 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 import asynqhub_tui
+from asynqhub_tui import terminal
 
 _PRELOADED = ("psycopg_pool", "redis.asyncio", "redis.asyncio.sentinel", "aiosqlite")
 _LONGEST = 1 << 17
@@ -48,6 +51,63 @@ _STREAMS = (
 _ROOT = Path(__file__).parent.parent
 
 
+class Process:
+    """A program that was begun: as much of `subprocess.Popen` as tests need."""
+
+    def __init__(self, pid: int, argv: Sequence[str], told: socket.socket) -> None:
+        self.pid = pid
+        self.argv = argv
+        self.returncode: int | None = None
+        self._told = told
+
+    def poll(self) -> int | None:
+        """Return the exit code, negative for a signal; None while it runs."""
+        with contextlib.suppress(TimeoutError, BlockingIOError):
+            self._listen(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended, and return the exit code.
+
+        Raises subprocess.TimeoutExpired after `timeout` seconds.
+        """
+        try:
+            self._listen(timeout)
+        except TimeoutError:
+            raise subprocess.TimeoutExpired(list(self.argv), timeout or 0.0) from None
+        assert self.returncode is not None
+        return self.returncode
+
+    def _listen(self, seconds: float | None) -> None:
+        if self.returncode is None:
+            self._told.settimeout(seconds)
+            self.returncode = os.waitstatus_to_exitcode(int(self._told.recv(_LONGEST)))
+            self._told.close()
+
+
+def start(
+    module: str,
+    *arguments: str,
+    folder: Path,
+    environ: Mapping[str, str],
+    streams: tuple[int, int, int],
+    in_terminal: bool = False,
+) -> Process:
+    """Begin `python -m module arguments` in a folder, with these three open files as its streams.
+
+    `environ` is its whole environment. `in_terminal` makes its standard input, a terminal, the one
+    that controls it, as that of a new session.
+    """
+    argv = [module, *arguments]
+    asked = {"argv": argv, "folder": str(folder), "environ": dict(environ)}
+    request = json.dumps(asked | {"in_terminal": in_terminal}).encode()
+    assert len(request) < _LONGEST
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        socket.send_fds(_forking(), [request], [*streams, theirs.fileno()])
+    return Process(int(ours.recv(_LONGEST)), argv, ours)
+
+
 def run(
     module: str,
     *arguments: str,
@@ -61,38 +121,22 @@ def run(
     `environ` is its whole environment. After `timeout` seconds it is killed, and TimeoutExpired
     raised.
     """
-    argv = [module, *arguments]
-    request = json.dumps({"argv": argv, "folder": str(folder), "environ": dict(environ)}).encode()
-    assert len(request) < _LONGEST
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
         files[0].write(given.encode("utf-8", "surrogatepass"))
         files[0].seek(0)
-        ours, theirs = socket.socketpair()
-        with ours:
-            with theirs:
-                ends = [*(file.fileno() for file in files), theirs.fileno()]
-                socket.send_fds(_forking(), [request], ends)
-            pid, code = _ended(ours, timeout)
-        if code is None:
-            os.kill(pid, signal.SIGKILL)
-            raise subprocess.TimeoutExpired(argv, timeout)
+        ends = (files[0].fileno(), files[1].fileno(), files[2].fileno())
+        process = start(module, *arguments, folder=folder, environ=environ, streams=ends)
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            raise
         written = []
         for file in files[1:]:
             file.seek(0)
             written.append(file.read().decode())
-    return subprocess.CompletedProcess(argv, code, *written)
-
-
-def _ended(told: socket.socket, timeout: float) -> tuple[int, int | None]:
-    """Return the process, and its exit code unless it is still running."""
-    told.settimeout(timeout)
-    with told.makefile("r") as lines:
-        pid = int(lines.readline())
-        try:
-            return pid, os.waitstatus_to_exitcode(int(lines.readline()))
-        except TimeoutError:
-            return pid, None
+    return subprocess.CompletedProcess(process.argv, code, *written)
 
 
 @functools.cache
@@ -111,7 +155,19 @@ def _forking() -> socket.socket:
     return ours
 
 
+def take_terminal() -> None:
+    """Make the terminal at standard input the one that controls this process.
+
+    Without it there are neither SIGHUP nor job control.
+    """
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # Where the tests run in the background these are ignored, and stay so in a child.
+    for one in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(one, signal.SIG_DFL)
+
+
 def _serve(asked: socket.socket) -> None:
+    terminal.prepare(os.environ)
     found = pkgutil.walk_packages(asynqhub_tui.__path__, f"{asynqhub_tui.__name__}.")
     own = [module.name for module in found if not module.name.endswith("__main__")]
     for name in (*own, *_PRELOADED):
@@ -139,7 +195,6 @@ def _serve(asked: socket.socket) -> None:
             for end in ends[:3]:
                 os.close(end)
             running[pid] = socket.socket(fileno=ends[3])
-            running[pid].sendall(f"{pid}\n".encode())
 
 
 def _bury(running: dict[int, socket.socket]) -> None:
@@ -147,14 +202,20 @@ def _bury(running: dict[int, socket.socket]) -> None:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             with running.pop(pid) as told, contextlib.suppress(ConnectionError):
-                told.sendall(f"{status}\n".encode())
+                told.sendall(str(status).encode())
 
 
-def _become(ends: list[int], argv: list[str], folder: str, environ: dict[str, str]) -> NoReturn:
+def _become(
+    ends: list[int], argv: list[str], folder: str, environ: dict[str, str], in_terminal: bool
+) -> NoReturn:
     code = 1
     try:
         for number, end in enumerate(ends[:3]):
             os.dup2(end, number)
+        if in_terminal:
+            os.setsid()
+            take_terminal()
+        os.write(ends[3], str(os.getpid()).encode())
         os.closerange(3, max(ends) + 64)
         os.chdir(folder)
         os.environ.clear()

@@ -56,6 +56,7 @@ _EMPTY = (
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "password_encryption": "scram-sha-256",
+    "scram_iterations": "1",  # 4,096 take 4 ms of each of thousands of connections
     "max_connections": "60",
     "shared_buffers": "32MB",
     "fsync": "off",

@@ -55,10 +55,10 @@ async def hub(engine: Chdb, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hu
 
 
 async def walk(hub: Hub, filter: TaskFilter, order: Order, *, upwards: bool) -> list[Page]:
-    pages = [await hub.tasks.list_tasks(filter, limit=40, order=order, from_end=upwards)]
+    pages = [await hub.tasks.list_tasks(filter, limit=80, order=order, from_end=upwards)]
     while pages[-1].more:
         after, before = (None, pages[-1].first) if upwards else (pages[-1].last, None)
-        pages.append(await hub.tasks.list_tasks(filter, limit=40, after=after, before=before))
+        pages.append(await hub.tasks.list_tasks(filter, limit=80, after=after, before=before))
     return pages
 
 

@@ -143,7 +143,8 @@ async def test_since_is_the_earliest_creation(hub: Hub, engine: Engine) -> None:
 
 
 async def test_no_character_means_anything_to_the_store(hub: Hub, engine: Engine) -> None:
-    odd_ones = ["%", "_", "'", '"', "\\", "%%", "a'b--", "*", "?", "é", "\x1b[0m"]
+    wildcards = ["%", "_", "%%", "*", "?"]
+    odd_ones = [*wildcards, "'", '"', "\\", "a'b--", "é", "\x1b[0m"]
     names = {odd: f"x{odd}y" for odd in odd_ones}
     engine.load(
         [*(make_worker(name, [odd]) for odd, name in names.items()), make_worker("xay", ["a"])],
@@ -158,14 +159,15 @@ async def test_no_character_means_anything_to_the_store(hub: Hub, engine: Engine
     )
     everything = TaskFilter()
     for odd, name in names.items():
-        for filter in (
-            replace(everything, worker_name=name),
-            replace(everything, statuses=(name,)),
-            replace(everything, queue=f"{name}:{odd}:low"),
-            replace(everything, queue=odd),
-            replace(everything, task_id=name),
-            TaskFilter(name, (name,), odd, name, THEN),
-        ):
+        filters = [replace(everything, queue=odd), TaskFilter(name, (name,), odd, name, THEN)]
+        if odd in wildcards:  # alone: where several parts hold, one that is too wide does not show
+            filters += [
+                replace(everything, worker_name=name),
+                replace(everything, statuses=(name,)),
+                replace(everything, queue=f"{name}:{odd}:low"),
+                replace(everything, task_id=name),
+            ]
+        for filter in filters:
             assert await found(hub, filter) == {name}, filter
         beginning = f"x{odd}"
         expected = {one for one in names.values() if one.startswith(beginning)}

@@ -39,22 +39,31 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
-    """Start `asynqhub-tui` with some arguments; keywords are further variables and the size."""
+    """Start the program with some arguments; keywords are further variables and the size."""
     with ExitStack() as stack:
+        yield _starting(stack, environ, tmp_path, fork=True)
 
-        def start(
-            *arguments: str, columns: int = 120, lines: int = 40, **variables: str
-        ) -> Terminal:
-            terminal = Terminal(
-                [PROGRAM, *arguments],
-                environ | variables,
-                tmp_path,
-                columns=columns,
-                lines=lines,
-            )
-            return stack.enter_context(terminal)
 
-        yield start
+@pytest.fixture
+def start_installed(environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
+    """Start the command `asynqhub-tui` as pip has installed it, as `start` does the program."""
+    with ExitStack() as stack:
+        yield _starting(stack, environ, tmp_path, fork=False)
+
+
+def _starting(stack: ExitStack, environ: dict[str, str], folder: Path, *, fork: bool) -> Start:
+    def start(*arguments: str, columns: int = 120, lines: int = 40, **variables: str) -> Terminal:
+        terminal = Terminal(
+            [PROGRAM, *arguments],
+            environ | variables,
+            folder,
+            columns=columns,
+            lines=lines,
+            fork=fork,
+        )
+        return stack.enter_context(terminal)
+
+    return start
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from typing import Any, Self
 import pyte
 
 from asynqhub_tui.widgets.reading import GLANCE
+from tests import forked
 
 PROGRAM = str(Path(sysconfig.get_path("scripts"), "asynqhub-tui"))
 """The console script as pip has installed it."""
@@ -80,7 +81,8 @@ class _Screen(pyte.Screen):
 class Terminal:
     """One program in a terminal of its own, which it controls; ended when the block is left.
 
-    `environ` is the whole environment of the program, with TERM in it. Every method that waits
+    `environ` is the whole environment of the program, with TERM in it. `fork` lets PROGRAM begin as
+    tests.forked has it, without a start that takes half a second. Every method that waits
     reads what the program sends meanwhile and raises AssertionError, with the screen, when it has
     waited in vain. `raw` holds every byte that the program has sent.
     """
@@ -93,6 +95,7 @@ class Terminal:
         *,
         columns: int = 120,
         lines: int = 40,
+        fork: bool = False,
     ) -> None:
         self.raw = bytearray()
         self._screen = _Screen(columns, lines, self._answer)
@@ -106,17 +109,8 @@ class Terminal:
         self._end, inside = pty.openpty()
         _set_size(inside, columns, lines)
         try:
-            self._process = subprocess.Popen(
-                command,
-                stdin=inside,
-                stdout=inside,
-                stderr=inside,
-                cwd=folder,
-                env=environ,
-                start_new_session=True,
-                # Without a controlling terminal there are neither SIGHUP nor job control.
-                preexec_fn=_take_terminal,
-            )
+            begin = _fork if fork else _execute
+            self._process = begin(command, environ, folder, inside)
         except BaseException:
             os.close(self._end)
             raise
@@ -324,6 +318,36 @@ class Terminal:
         self._text = None
 
 
+def _execute(
+    command: Sequence[str], environ: Mapping[str, str], folder: Path, inside: int
+) -> subprocess.Popen[bytes] | forked.Process:
+    return subprocess.Popen(
+        command,
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+        cwd=folder,
+        env=environ,
+        start_new_session=True,
+        preexec_fn=forked.take_terminal,
+    )
+
+
+def _fork(
+    command: Sequence[str], environ: Mapping[str, str], folder: Path, inside: int
+) -> subprocess.Popen[bytes] | forked.Process:
+    program, *arguments = command
+    assert program == PROGRAM
+    return forked.start(
+        "asynqhub_tui",
+        *arguments,
+        folder=folder,
+        environ=environ,
+        streams=(inside, inside, inside),
+        in_terminal=True,
+    )
+
+
 def _visible(cell: pyte.screens.Char) -> pyte.screens.Char:
     if cell.data.strip() or cell.underscore or cell.strikethrough or cell.reverse:
         return cell
@@ -332,13 +356,6 @@ def _visible(cell: pyte.screens.Char) -> pyte.screens.Char:
 
 def _set_size(end: int, columns: int, lines: int) -> None:
     fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-
-
-def _take_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    # Where the tests run in the background these are ignored, and stay so in a child.
-    for one in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
-        signal.signal(one, signal.SIG_DFL)
 
 
 def _sequence(key: str) -> str:

@@ -30,9 +30,9 @@ def busy_hub(hub: Hub) -> Hub:
 
 
 @pytest.fixture
-def dashboard(busy_hub: Hub, start: Start) -> Terminal:
+def dashboard(busy_hub: Hub, start_installed: Start) -> Terminal:
     """The dashboard on the busy hub, with its first page on the screen."""
-    terminal = start("--backend", "postgres", POSTGRES_DSN=busy_hub.dsn)
+    terminal = start_installed("--backend", "postgres", POSTGRES_DSN=busy_hub.dsn)
     terminal.wait_for("alpha", "bravo", "charlie")
     return terminal
 

@@ -35,8 +35,10 @@ def installation(clickhouse_server: ClickHouseServer) -> Iterator[ClickHouseHttp
         yield made
 
 
-def test_what_changes_underneath_is_shown(installation: ClickHouseHttp, start: Start) -> None:
-    terminal = start("--backend", "clickhouse", CLICKHOUSE_DSN=installation.dsn)
+def test_what_changes_underneath_is_shown(
+    installation: ClickHouseHttp, start_installed: Start
+) -> None:
+    terminal = start_installed("--backend", "clickhouse", CLICKHOUSE_DSN=installation.dsn)
     terminal.wait_for("clickhouse", "no [route] to host", "success 1", "fail 1", "● live 2s")
     assert "hub:s3cr" not in terminal.screen
     installation.load(tasks=[make_task("new", at=ago(seconds=1))])

@@ -73,10 +73,10 @@ def preview(terminal: Terminal) -> None:
 
 
 def test_what_failed_is_retried_and_succeeds(
-    program: Path, uri: str, hub: Hub, start: Start
+    program: Path, uri: str, hub: Hub, start_installed: Start
 ) -> None:
     fail_all(program, uri, hub)
-    terminal = start("--backend", "postgres", "--redis", uri, POSTGRES_DSN=hub.dsn)
+    terminal = start_installed("--backend", "postgres", "--redis", uri, POSTGRES_DSN=hub.dsn)
     preview(terminal)
     assert terminal.line("resume in place").split()[3:] == [str(NUMBER), "archived", str(NUMBER)]
     assert terminal.line("enqueue again").split()[2:] == ["0"], terminal.screen

@@ -82,19 +82,20 @@ def write_over(shown: Sequence[Cell], at: int, written: Sequence[Cell]) -> list[
     return after
 
 
-@pytest.mark.parametrize("seed", range(600))
+@pytest.mark.parametrize("seed", range(12))
 def test_the_span_that_differs_is_enough(seed: int) -> None:
     random = Random(seed)
-    old = strip(random)
-    new = like(random, old) if seed % 3 else strip(random)
-    span = _difference(old, new)
-    if span is None:
-        assert cells(old) == cells(new)
-        return
-    start, end = span
-    written = cells(new.crop(start, end))
-    assert len(written) == end - start
-    assert write_over(cells(old), start, written) == cells(new)
+    for number in range(50):
+        old = strip(random)
+        new = like(random, old) if number % 3 else strip(random)
+        span = _difference(old, new)
+        if span is None:
+            assert cells(old) == cells(new)
+            continue
+        start, end = span
+        written = cells(new.crop(start, end))
+        assert len(written) == end - start
+        assert write_over(cells(old), start, written) == cells(new)
 
 
 @pytest.mark.parametrize(

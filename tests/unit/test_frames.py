@@ -118,7 +118,7 @@ def pair(request: pytest.FixtureRequest) -> Pair:
     return Pair(erases=request.param)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_the_screen_is_the_same(seed: int, pair: Pair) -> None:
     randomness = random.Random(seed)
     for _ in range(25):
@@ -126,7 +126,7 @@ def test_the_screen_is_the_same(seed: int, pair: Pair) -> None:
         pair.check()
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_frames_that_were_merged_show_the_last_state(seed: int, pair: Pair) -> None:
     randomness = random.Random(seed)
     for _ in range(12):
@@ -134,7 +134,7 @@ def test_frames_that_were_merged_show_the_last_state(seed: int, pair: Pair) -> N
         pair.check()
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_where_terminals_differ_the_rest_of_the_line_stands_in_its_place(
     seed: int, pair: Pair
 ) -> None:

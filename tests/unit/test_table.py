@@ -14,9 +14,14 @@ def column(title: str, width: int, drop: int = 0, grow: int = 0, most: int = 10_
     return Column(title, width, lambda row, _: (row, ""), drop, grow, most)
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.parametrize("seed", range(10))
 def test_any_columns_in_any_width(seed: int) -> None:
     random = Random(seed)
+    for _ in range(20):
+        check_any_columns(random)
+
+
+def check_any_columns(random: Random) -> None:
     columns = []
     for at in range(random.randrange(1, 9)):
         width = random.randrange(1, 20)

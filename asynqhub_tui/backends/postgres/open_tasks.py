@@ -20,8 +20,11 @@ from asynqhub_tui.models import NO_TIMEOUT, OVERDUE, OVERDUE_GRACE, RUNNING, Wor
 STARTED = 4_000
 """Newest `running` rows to look at."""
 
-OPEN = 500
-"""Tasks to look at closely: of those found by their attempts, and of the unfinished rows each."""
+OPEN = 400
+"""Tasks to look up of those whose newest attempt has not ended."""
+
+UNFINISHED = 300
+"""Rows that are not finished to look at, of either status, and at the attempts of each."""
 
 _LEAST_REACH, _FARTHEST_REACH = timedelta(hours=1), timedelta(hours=24)
 
@@ -47,8 +50,8 @@ class OpenTasks:
 async def open_tasks(database: Database, workers: Sequence[WorkerConfig]) -> OpenTasks:
     """Find the tasks that run or are overdue now.
 
-    Looks at the newest 4,000 `running` attempt rows, and at the newest 500 tasks among them whose
-    newest attempt has no final row; at 500 rows with status running, the newest first; and at 500
+    Looks at the newest 4,000 `running` attempt rows, and at the newest 400 tasks among them whose
+    newest attempt has no final row; at 300 rows with status running, the newest first; and at 300
     rows with status pending that were last updated before the shortest timeout, the oldest first.
     That is all there is if it reaches back for an hour, or for the longest timeout up to a day: an
     attempt of a failed task that has been open for longer than that is not searched for.
@@ -96,10 +99,10 @@ async def _by_attempts(
 
 
 async def _by_rows(database: Database, until: datetime) -> tuple[list[TaskRow], bool]:
-    params = {"until": until, "bound": OPEN + 1}
+    params = {"until": until, "bound": UNFINISHED + 1}
     rows = task_rows(await database.fetch(_UNFINISHED, params))
     running = sum(row.status == RUNNING for row in rows)
-    return rows, max(running, len(rows) - running) <= OPEN
+    return rows, max(running, len(rows) - running) <= UNFINISHED
 
 
 _STARTED = """
