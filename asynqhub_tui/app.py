@@ -168,9 +168,13 @@ class AsynqHubApp(App[None]):
         await self._offer_resumption(hub)
 
     async def _offer_resumption(self, hub: Hub) -> None:
+        queue = self.session.queue
+        # The demo's queue is another one in every run.
+        if queue is None or hub.info.read_only or hub.info.demo:
+            return
         from asynqhub_tui.screens.resume import resumption  # the first paint waits for no dialog
 
-        dialog = await resumption(self.session, hub)
+        dialog = await resumption(self.session, hub, queue)
         if dialog is not None:
             self.push_screen(dialog)
 

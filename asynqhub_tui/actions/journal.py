@@ -22,6 +22,7 @@ from types import TracebackType
 
 from platformdirs import user_state_path
 
+from asynqhub_tui.actions.durable import sync_folder
 from asynqhub_tui.actions.outcome import Outcome
 from asynqhub_tui.repository import HubError, HubInfo, Refused, Unavailable
 
@@ -186,15 +187,6 @@ def _append(path: Path, line: bytes) -> None:
         os.close(file)
     if size == 0:
         sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """See a folder's new entries on the disk. Raises OSError."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _operator() -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
 
-from asynqhub_tui.actions.journal import Journal, state_folder, sync_folder
+from asynqhub_tui.actions.durable import write_whole
+from asynqhub_tui.actions.journal import Journal, state_folder
 from asynqhub_tui.actions.outcome import Outcome, Report
 from asynqhub_tui.actions.writing import check_original, check_writable, concluded
 from asynqhub_tui.models import Model, UtcDatetime, WorkerConfig
@@ -122,17 +122,7 @@ async def _check_absent(hub: Hub, name: str) -> None:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")  # mode 0600
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-    sync_folder(path.parent)
+    write_whole(path, text)
 
 
 def _read(path: Path) -> str:

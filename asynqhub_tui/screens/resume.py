@@ -12,6 +12,7 @@ from asynqhub_tui.actions.retry.batch import outcomes_in
 from asynqhub_tui.actions.retry.batches import interrupted
 from asynqhub_tui.actions.retry.records import Summary
 from asynqhub_tui.figures import ago
+from asynqhub_tui.queue import TaskQueue
 from asynqhub_tui.repository import Hub, HubError
 from asynqhub_tui.screens.batch import BatchScreen, Stage
 from asynqhub_tui.session import Session
@@ -20,14 +21,11 @@ from asynqhub_tui.widgets.canvas import Line, Piece
 from asynqhub_tui.widgets.deletion import sentence
 
 
-async def resumption(session: Session, hub: Hub) -> ResumeScreen | None:
+async def resumption(session: Session, hub: Hub, queue: TaskQueue) -> ResumeScreen | None:
     """Return the offer to go on with the newest batch of retries that was interrupted here, if any.
 
-    There is none in the demo, whose queue is another one in every run.
+    Here is where the hub and the queue are the same.
     """
-    queue = session.queue
-    if queue is None or hub.info.read_only or hub.info.demo:
-        return None
     folder = retrying.batches_of(Journal.of(hub.info))
     try:
         found = await interrupted(folder, hub.info.place, session.view.now())

@@ -26,7 +26,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from asynqhub_tui.actions.journal import sync_folder
+from asynqhub_tui.actions.durable import sync_folder, write_whole
 from asynqhub_tui.actions.retry import disk
 from asynqhub_tui.actions.retry.decision import Decision, Planned
 from asynqhub_tui.actions.retry.disk import on_disk
@@ -92,7 +92,7 @@ class Batch:
     async def confirm(self, head: Head) -> None:
         """Write down that the plan was confirmed: from now on it can be resumed."""
         path = self.folder / "head.json"
-        await on_disk(path, disk.write_whole, path, head.model_dump_json(indent=2))
+        await on_disk(path, write_whole, path, head.model_dump_json(indent=2))
 
     async def head(self) -> Head:
         """Read what was confirmed. Raises NotFound where nobody has."""
@@ -134,7 +134,7 @@ class Batch:
     async def end(self, end: End) -> None:
         """Write down how it ended."""
         path = self.folder / "end.json"
-        await on_disk(path, disk.write_whole, path, end.model_dump_json(indent=2))
+        await on_disk(path, write_whole, path, end.model_dump_json(indent=2))
 
     async def reopen(self) -> None:
         """Forget how it ended: it goes on, and may be interrupted again."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from asynqhub_tui.actions.journal import STATE_VARIABLE, sync_folder
+from asynqhub_tui.actions.journal import STATE_VARIABLE
 from asynqhub_tui.repository import Refused
 
 P = ParamSpec("P")
@@ -77,19 +76,6 @@ def sync(file: BinaryIO) -> None:
     """See what was written on the disk."""
     file.flush()
     os.fsync(file.fileno())
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all, and on the disk."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")  # mode 0600
-    try:
-        with open(handle, "wb") as file:
-            write(file, text.encode())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-    sync_folder(path.parent)
 
 
 def read(path: Path, kind: type[M]) -> M | None:
