@@ -62,9 +62,10 @@ def _scale(peak: int, row: int, rows: int) -> list[Piece]:
 
 
 def _labels(hours: Sequence[TimeSeriesStats], per_hour: int, zone: tzinfo | None) -> str:
-    text = ""
-    for at, hour in enumerate(hours):
-        there = hour.hour.astimezone(zone)
-        if there.hour % 6 == 0 and at * per_hour >= len(text):
-            text = text.ljust(at * per_hour) + f"{there:%H:%M} "
-    return text[: len(hours) * per_hour].rstrip()
+    text, end = "", len(hours) * per_hour
+    for number, hour in enumerate(hours):
+        there, at = hour.hour.astimezone(zone), number * per_hour
+        label = f"{there:%H:%M}"
+        if there.hour % 6 == 0 and len(text) <= at <= end - len(label):
+            text = f"{text:<{at}}{label} "
+    return text.rstrip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 
@@ -64,6 +65,8 @@ def test_any_figures_in_any_room(seed: int) -> None:
     assert len(lines) == max(height, 2)
     assert all(width_of(line) <= max(width, AXIS + 1) for line in lines)
     text = ["".join(piece.text for piece in line) for line in lines]
+    labels = text[-1][AXIS:].split()
+    assert all(re.fullmatch(r"\d\d:00", label) for label in labels), "half a label"
     wide = max(1, min((width - AXIS) // max(len(values), 1), 4))
     shown = values[-(width - AXIS) // wide :] if values else []
     for at, (ok, failed) in enumerate(shown[-max((width - AXIS) // wide, 1) :]):
