@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.chdb_store import ChdbStore
@@ -15,7 +13,7 @@ from tests.idle import known_from_the_loop
 from tests.servers import PostgresServer
 from tests.valkey import ValkeyServer
 
-pytest_plugins = ["tests.screens.report"]
+pytest_plugins = ["tests.garbage", "tests.screens.report"]
 
 LONG = (
     "e2e/test_bytes_sent.py",
@@ -27,12 +25,6 @@ LONG = (
     "sync/test_killed.py",
 )
 """Where the tests are that take many seconds, most of which they wait."""
-
-MUCH = 500_000_000
-"""Bytes that a process may take on before its garbage is collected: a dashboard leaves 2 MB."""
-
-_COLLECTED = pytest.StashKey[int]()
-"""Bytes that the process took when its garbage was collected."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -59,22 +51,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             items += [waiting.pop()] if waiting and at % apart == 0 else []
             items.append(item)
         items += waiting
-
-
-def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """Collect what is garbage where it takes much room: all the while, it takes a sixth of the
-    time.
-    """
-    resident = psutil.Process().memory_info().rss
-    if resident > item.config.stash.setdefault(_COLLECTED, resident) + MUCH:
-        gc.collect()
-        item.config.stash[_COLLECTED] = psutil.Process().memory_info().rss
-
-
-def pytest_sessionfinish() -> None:
-    """Collect what is garbage once; pytest, which listens to what it says, would five times."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

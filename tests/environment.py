@@ -67,7 +67,7 @@ def _prepare() -> None:
     # What is compiled is kept: hundreds of tests start a process, which would compile it again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
-    gc.set_threshold(0)  # nothing collects by itself: see `pytest_runtest_teardown`
+    gc.set_threshold(0)  # nothing collects by itself: see tests.garbage
     time.tzset()
     if "TMPDIR" not in os.environ and _takes_files(_MEMORY):
         os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)  # a disk takes a tenth longer

@@ -1,6 +1,6 @@
 """Programs that begin where a process stands that has imported all that they need.
 
-A start takes some 10 ms instead of 600, of which the suite has hundreds. `run` does what
+A start takes some 10 ms instead of 600, of which the suite has hundreds. `start` and `run` do what
 `python -m` does, but for what Python itself does at its start: that the installed command starts,
 and how, is tested with the command.
 
@@ -81,7 +81,7 @@ class Process:
     def _listen(self, seconds: float | None) -> None:
         if self.returncode is None:
             self._told.settimeout(seconds)
-            self.returncode = os.waitstatus_to_exitcode(int(self._told.recv(_LONGEST)))
+            self.returncode = os.waitstatus_to_exitcode(_told(self._told, b"ended"))
             self._told.close()
 
 
@@ -105,7 +105,17 @@ def start(
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         socket.send_fds(_forking(), [request], [*streams, theirs.fileno()])
-    return Process(int(ours.recv(_LONGEST)), argv, ours)
+    try:
+        return Process(_told(ours, b"begun"), argv, ours)
+    except BaseException:
+        ours.close()
+        raise
+
+
+def _told(by: socket.socket, what: bytes) -> int:
+    word, _, number = by.recv(_LONGEST).partition(b" ")
+    assert word == what, f"told {word!r}, not {what!r}"
+    return int(number)
 
 
 def run(
@@ -130,7 +140,9 @@ def run(
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(process.pid, signal.SIGKILL)
+            process.wait()
             raise
         written = []
         for file in files[1:]:
@@ -202,7 +214,7 @@ def _bury(running: dict[int, socket.socket]) -> None:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             with running.pop(pid) as told, contextlib.suppress(ConnectionError):
-                told.sendall(str(status).encode())
+                told.sendall(b"ended %d" % status)
 
 
 def _become(
@@ -215,7 +227,8 @@ def _become(
         if in_terminal:
             os.setsid()
             take_terminal()
-        os.write(ends[3], str(os.getpid()).encode())
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # as Python does at its start
+        os.write(ends[3], b"begun %d" % os.getpid())
         os.closerange(3, max(ends) + 64)
         os.chdir(folder)
         os.environ.clear()

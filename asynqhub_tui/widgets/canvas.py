@@ -104,6 +104,7 @@ class Canvas(Widget, can_focus=False, inherit_bindings=False):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._painted: list[Line] = []
+        self._painted_width = 0
         self._drawn: list[Strip] = []
         self._base = Style.null()
         self._styles: dict[tuple[str, str], Style] = {}
@@ -159,12 +160,12 @@ class Canvas(Widget, can_focus=False, inherit_bindings=False):
         if base != self._base:
             self._base, self._styles = base, {}
             self._drawn = []
-        kept = len(self._drawn)  # none where all is painted anew
+        kept = len(self._drawn) if width == self._painted_width else 0
         self._drawn = [
             self._drawn[y] if y < kept and line == self._painted[y] else self._strip(line, width)
             for y, line in enumerate(lines)
         ]
-        self._painted = lines
+        self._painted, self._painted_width = lines, width
 
     def _strip(self, line: Line, width: int) -> Strip:
         strip = self._styled(line.pieces, line.tone)

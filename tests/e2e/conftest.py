@@ -1,4 +1,4 @@
-"""The installed program in a terminal, and the installation that it looks at."""
+"""The program in a terminal, and the installation that it looks at."""
 
 from __future__ import annotations
 

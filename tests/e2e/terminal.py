@@ -126,8 +126,9 @@ class Terminal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
         self.hang_up()
         self._process.wait()
 

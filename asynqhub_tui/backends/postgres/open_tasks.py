@@ -34,17 +34,19 @@ class OpenTasks:
     """The rows of tasks that run or are overdue, each with its state.
 
     `looked_to` is set where the look at attempts met its bound: those that started earlier were
-    not looked at. `all_waiting` is False where the look at unfinished rows met its own, so that
-    some overdue tasks may be missing.
+    not looked at. `all_running` and `all_waiting` are False where the look at rows with status
+    running, or pending for long, met its own, so that some may be missing.
     """
 
     rows: Sequence[tuple[TaskRow, str]]
     looked_to: datetime | None
+    all_running: bool
     all_waiting: bool
 
     def complete(self, state: str) -> bool:
         """Whether these are all tasks in this state."""
-        return self.looked_to is None and (state == RUNNING or self.all_waiting)
+        rows = self.all_running and (self.all_waiting or state == RUNNING)
+        return rows and self.looked_to is None
 
 
 async def open_tasks(database: Database, workers: Sequence[WorkerConfig]) -> OpenTasks:
@@ -62,8 +64,9 @@ async def open_tasks(database: Database, workers: Sequence[WorkerConfig]) -> Ope
     shortest = min(timeouts.values(), default=NO_TIMEOUT)
     reach = min(max(longest, _LEAST_REACH), _FARTHEST_REACH)
     found, looked_to = await _by_attempts(database)
-    waiting, all_waiting = await _by_rows(database, now - shortest)
-    others = {row.id: row for row in waiting if row.id not in found}
+    unfinished = await _by_rows(database, now - shortest)
+    running = sum(row.status == RUNNING for row in unfinished)
+    others = {row.id: row for row in unfinished if row.id not in found}
     attempts = await newest_rows(database, [row.task_id for row in others.values()])
     found |= {row.id: (row, latest(attempts.get(row.task_id, ()))) for row in others.values()}
     states = []
@@ -73,7 +76,12 @@ async def open_tasks(database: Database, workers: Sequence[WorkerConfig]) -> Ope
         if state in (RUNNING, OVERDUE):
             states.append((row, state))
     far_enough = looked_to is None or looked_to <= now - reach
-    return OpenTasks(states, None if far_enough else looked_to, all_waiting)
+    return OpenTasks(
+        states,
+        looked_to=None if far_enough else looked_to,
+        all_running=running <= UNFINISHED,
+        all_waiting=len(unfinished) - running <= UNFINISHED,
+    )
 
 
 async def _by_attempts(
@@ -98,11 +106,9 @@ async def _by_attempts(
     return found, looked_to
 
 
-async def _by_rows(database: Database, until: datetime) -> tuple[list[TaskRow], bool]:
+async def _by_rows(database: Database, until: datetime) -> list[TaskRow]:
     params = {"until": until, "bound": UNFINISHED + 1}
-    rows = task_rows(await database.fetch(_UNFINISHED, params))
-    running = sum(row.status == RUNNING for row in rows)
-    return rows, max(running, len(rows) - running) <= UNFINISHED
+    return task_rows(await database.fetch(_UNFINISHED, params))
 
 
 _STARTED = """
