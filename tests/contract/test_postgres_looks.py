@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
 
 import pytest
 
 from asynqhub_tui.backends import open_hub
-from asynqhub_tui.models import Task
+from asynqhub_tui.backends.postgres import open_tasks
+from asynqhub_tui.models import OVERDUE, PENDING, RUNNING, Task
 from asynqhub_tui.repository import Cursor, Hub, TaskFilter
-from tests.contract.builders import ago, both_rows, make_task, make_worker
+from tests.contract.builders import ago, both_rows, make_attempt, make_task, make_worker
 from tests.contract.engines import ENGINES, Engine
 
 QUEUES = make_worker().queues()
@@ -86,6 +87,34 @@ async def test_a_page_of_a_rare_status_goes_on_until_it_is_full(hub: Hub, engine
     assert [one.task_id for one in page.tasks] == [f"t{n:04}" for n in range(0, 1_000, 20)]
     assert page.searched_to is None
     assert page.more
+
+
+@pytest.mark.parametrize(
+    ("bound", "rows", "attempts", "exact"),
+    [
+        ("STARTED", (), 3, {RUNNING: False, OVERDUE: False}),
+        ("OPEN", (), 3, {RUNNING: False, OVERDUE: False}),
+        ("UNFINISHED", (RUNNING,) * 3, 0, {RUNNING: False, OVERDUE: False}),
+        ("UNFINISHED", (PENDING,) * 3, 0, {RUNNING: True, OVERDUE: False}),
+    ],
+)
+async def test_where_a_look_at_open_tasks_meets_its_bound_the_count_says_so(
+    hub: Hub,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    bound: str,
+    rows: Sequence[str],
+    attempts: int,
+    exact: dict[str, bool],
+) -> None:
+    tasks = [make_task(f"r{n}", at=ago(hours=3), status=one) for n, one in enumerate(rows)]
+    begun = [make_task(f"a{n}", at=ago(seconds=n), status="fail") for n in range(attempts)]
+    opened = [make_attempt(one.task_id, at=one.created_at) for one in begun]
+    engine.load(tasks=[*tasks, *begun], attempts=opened)
+    for most, told in ((3, dict.fromkeys(exact, True)), (2, exact)):
+        monkeypatch.setattr(open_tasks, bound, most)
+        counts = await hub.tasks.status_counts()
+        assert {RUNNING: counts.running.exact, OVERDUE: counts.overdue.exact} == told
 
 
 S = timedelta(seconds=1)
