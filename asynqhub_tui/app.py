@@ -137,15 +137,23 @@ class AsynqHubApp(App[None]):
         return_code: int = 0,
         message: RenderableType | None = None,
     ) -> None:
-        """End; an answer that comes from now on would find a screen that is half taken down."""
+        """End, and ask nothing any more."""
+        self._end_screens()
+        super().exit(result, return_code, message)
+
+    async def _shutdown(self) -> None:
+        """End as Textual does where nobody has called `exit`: in its tests."""
+        self._end_screens()
+        await super()._shutdown()
+
+    def _end_screens(self) -> None:
+        """Take no answer any more: it would find a screen that is half taken down."""
         self._typed.stop()
         for screen in self._tabs.values():
             screen.end()
-        super().exit(result, return_code, message)
 
     async def on_unmount(self) -> None:
         """Close the hub."""
-        self._typed.stop()
         if self.session.queue is not None:
             await self.session.queue.close()
         if self.session.hub is not None:

@@ -53,6 +53,26 @@ async def test_the_screen_is_there_before_the_connection(stage: Stage) -> None:
         await desk.see("● live 2s", "status:failed", "✗ fail")
 
 
+async def test_no_answer_is_taken_by_a_screen_that_is_taken_down(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.load(sample())
+    app = stage.app()
+    polling: list[bool] = []
+    close_all = app._close_all
+
+    async def close() -> None:
+        polling.append(app._task_list.poller is not None and app._task_list.poller.running)
+        await close_all()
+
+    monkeypatch.setattr(app, "_close_all", close)
+    async with app.run_test() as pilot:
+        await Desk(pilot, stage).see("● live")
+        assert app._task_list.poller is not None
+        assert app._task_list.poller.running
+    assert polling == [False]
+
+
 async def test_a_defect_ends_the_program_and_is_kept(stage: Stage) -> None:
     stage.load(sample())
     app = stage.app()
