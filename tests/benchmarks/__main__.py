@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import importlib
 import multiprocessing
 import sys
 import time
@@ -21,7 +19,8 @@ from tests.benchmarks import (
     retrying,
     starting,
 )
-from tests.benchmarks.report import Table, machine
+from tests.benchmarks.parts import tables
+from tests.benchmarks.report import machine
 
 _PARTS = (
     postgres_buffers,
@@ -47,15 +46,10 @@ def main() -> None:
     with ProcessPoolExecutor(1, context, max_tasks_per_child=1) as pool:
         for part in _PARTS:
             began = time.monotonic()
-            for table in pool.submit(_tables, part.__name__, size).result():
+            for table in pool.submit(tables, part.__name__, size).result():
                 print(f"\n{table.text()}", flush=True)
             took = time.monotonic() - began
             print(f"{part.__name__.rpartition('.')[2]}: {took:.0f} s", file=sys.stderr)
-
-
-def _tables(part: str, size: str) -> list[Table]:
-    tables: list[Table] = asyncio.run(importlib.import_module(part).run(size))
-    return tables
 
 
 if __name__ == "__main__":
