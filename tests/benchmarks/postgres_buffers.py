@@ -62,7 +62,12 @@ class _Sessions:
         await self._database.open()
         hub = PostgresHub(self._database)
         scan = await self._check()
-        asked = await questions(hub.tasks, hub.workers, lambda: busy(self._dsn))
+        asked = await questions(
+            hub.tasks,
+            hub.workers,
+            lambda: busy(self._dsn),
+            lambda: PostgresHub(self._database).tasks,
+        )
         fresh = await self._measure_all(asked, warm_up=True)
         churn(self._dsn)
         churned = await self._measure_all(asked, warm_up=False)

@@ -24,6 +24,8 @@ VISIBLE_ROWS = 50
 
 PAGES_DOWN = 3
 
+_HOURS = 24
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -114,9 +116,15 @@ def filters(task_id: str) -> dict[str, TaskFilter]:
 
 
 async def questions(
-    tasks: TaskStore, workers: WorkerRepository, busy: Callable[[], None]
+    tasks: TaskStore,
+    workers: WorkerRepository,
+    busy: Callable[[], None],
+    anew: Callable[[], TaskStore],
 ) -> list[Question]:
-    """Return what the screens ask; `busy` lets 20 of the newest tasks change."""
+    """Return what the screens ask.
+
+    `busy` lets 20 of the newest tasks change; `anew` returns a store that has read nothing yet.
+    """
     names = [worker.worker_name for worker in await workers.list()]
     [failed] = await tasks.list_failed_tasks(limit=1)
     asked = await _list(tasks, "all tasks", TaskFilter(), STEADY, busy)
@@ -133,28 +141,67 @@ async def questions(
         Question("workers: list", SCREEN, workers.list, hub_queries.workers()),
     ]
     for window in Window:
-        asked.append(_figures(tasks, window, names))
-    for hours in (2, 24):
-        asked.append(_hours(tasks, hours, names))
-    return asked
+        asked += _figures(window, names, busy, anew)
+    return [*asked, *_hours(names, busy, anew)]
 
 
-def _figures(tasks: TaskStore, window: Window, workers: Sequence[str]) -> Question:
+class KeptFigures:
+    """The figures of workers on a screen that is left open, and what each poll of it asks."""
+
+    def __init__(
+        self,
+        ask: Callable[[TaskStore], Awaitable[Any]],
+        anew: Callable[[], TaskStore],
+        meanwhile: Callable[[], None],
+    ) -> None:
+        self._ask = ask
+        self._anew = anew
+        self._meanwhile = meanwhile
+        self._tasks = anew()
+
+    async def first(self) -> None:
+        """Ask with nothing known."""
+        self._tasks = self._anew()
+        await self.poll()
+
+    async def open(self) -> None:
+        """Ask as a screen that has been open for a while, and let happen what then happens."""
+        await self.poll()
+        self._meanwhile()
+
+    async def poll(self) -> None:
+        """Ask again."""
+        await self._ask(self._tasks)
+
+
+def _figures(
+    window: Window,
+    workers: Sequence[str],
+    busy: Callable[[], None],
+    anew: Callable[[], TaskStore],
+) -> list[Question]:
     # Asynq-Hub knows no window: it answers for all time, worker by worker.
     asked = [one for name in workers for one in hub_queries.statistics(name)]
-    return Question(
-        f"workers: figures of {window}",
-        None,
-        lambda: tasks.fleet_stats(window),
-        asked if window is Window.ALL else (),
-    )
+    what = f"workers: figures of {window}"
+    kept = KeptFigures(lambda tasks: tasks.fleet_stats(window), anew, busy)
+    if window is Window.ALL:
+        return [Question(what, None, kept.poll, asked)]
+    return [
+        Question(f"{what}: first read", None, kept.first, asked),
+        Question(f"{what}: poll, 20 tasks changed", None, kept.poll, asked, kept.open),
+    ]
 
 
-def _hours(tasks: TaskStore, hours: int, workers: Sequence[str]) -> Question:
-    asked = [hub_queries.series(name, hours) for name in workers]
-    return Question(
-        f"workers: hours of attempts, {hours}", None, lambda: tasks.fleet_series(hours), asked
-    )
+def _hours(
+    workers: Sequence[str], busy: Callable[[], None], anew: Callable[[], TaskStore]
+) -> list[Question]:
+    asked = [hub_queries.series(name, _HOURS) for name in workers]
+    kept = KeptFigures(lambda tasks: tasks.fleet_series(_HOURS), anew, busy)
+    what = f"workers: {_HOURS} hours of attempts"
+    return [
+        Question(f"{what}: first read", None, kept.first, asked),
+        Question(f"{what}: poll, 20 tasks changed", None, kept.poll, asked, kept.open),
+    ]
 
 
 async def _list(

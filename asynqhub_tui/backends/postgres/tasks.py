@@ -20,7 +20,7 @@ from asynqhub_tui.backends.postgres.rows import (
     latest_attempts,
     tasks_of,
 )
-from asynqhub_tui.backends.postgres.statistics import series, worker_stats
+from asynqhub_tui.backends.postgres.statistics import Statistics
 from asynqhub_tui.models import (
     FAIL,
     Attempt,
@@ -56,6 +56,7 @@ class PostgresTasks:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._statistics = Statistics(database)
 
     async def upsert_task(self, task: Task) -> None:
         """See TaskRepository.upsert_task. Raises Refused, too, for a payload that is no JSON."""
@@ -155,14 +156,13 @@ class PostgresTasks:
 
     async def get_worker_stats(self, worker_name: str, window: Window = Window.ALL) -> WorkerStats:
         """See TaskRepository.get_worker_stats."""
-        found = await worker_stats(self._database, window, worker_name)
-        return found.get(worker_name) or WorkerStats(worker_name=worker_name, window=window)
+        return await self._statistics.of_worker(worker_name, window)
 
     async def get_worker_time_series_stats(
         self, worker_name: str, hours: int | None = None
     ) -> Sequence[TimeSeriesStats]:
         """See TaskRepository.get_worker_time_series_stats."""
-        return (await series(self._database, bounded(hours, HOURS), worker_name))[worker_name]
+        return await self._statistics.hours_of_worker(worker_name, bounded(hours, HOURS))
 
     async def list_failed_tasks(
         self, worker_name: str | None = None, limit: int | None = None
@@ -197,13 +197,13 @@ class PostgresTasks:
 
     async def fleet_stats(self, window: Window) -> Mapping[str, WorkerStats]:
         """See FleetStats.fleet_stats."""
-        return await worker_stats(self._database, window)
+        return await self._statistics.of_workers(window)
 
     async def fleet_series(
         self, hours: int | None = None
     ) -> Mapping[str, Sequence[TimeSeriesStats]]:
         """See FleetStats.fleet_series."""
-        return await series(self._database, bounded(hours, HOURS))
+        return await self._statistics.hours_of_workers(bounded(hours, HOURS))
 
     async def worker_usage(self, worker_name: str) -> WorkerUsage:
         """See WorkerRemoval.worker_usage."""
@@ -214,6 +214,7 @@ class PostgresTasks:
     ) -> AsyncGenerator[PurgeProgress, None]:
         """See WorkerRemoval.purge_worker."""
         async for progress in purge(self._database, worker_name, batch):
+            self._statistics.forget()
             yield progress
 
     async def with_payloads(self, task_ids: Sequence[str]) -> AsyncGenerator[Sequence[Task], None]:

@@ -13,7 +13,7 @@ from asynqhub_tui.backends.postgres.checkup.explaining import (
 from asynqhub_tui.backends.postgres.checkup.tables import Facts, facts
 from asynqhub_tui.backends.postgres.counting import status_counts
 from asynqhub_tui.backends.postgres.listing import Listing
-from asynqhub_tui.backends.postgres.statistics import worker_stats
+from asynqhub_tui.backends.postgres.statistics import Statistics
 from asynqhub_tui.checkup import Finding
 from asynqhub_tui.models import FAIL, Window
 from asynqhub_tui.repository import POLL_CAP, HubError, Order, TaskFilter
@@ -92,7 +92,7 @@ async def _counts(database: ExplainingDatabase) -> None:
 
 
 async def _figures(database: ExplainingDatabase) -> None:
-    await worker_stats(database, Window.HOUR)
+    await Statistics(database).of_workers(Window.HOUR)
 
 
 _POLLS: tuple[tuple[str, Callable[[ExplainingDatabase], Awaitable[None]]], ...] = (
