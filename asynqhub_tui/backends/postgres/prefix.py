@@ -25,22 +25,22 @@ async def rows_by_prefix(database: Database, selection: Selection) -> list[TaskR
     simple = database.last_character is not None
     last = prefix + (database.last_character or "") * _LONGEST_ID
     params = selection.params | {"last": last, "cap": PREFIX_CAP + 1}
-    rows = await database.fetch(_BY_PREFIX, params)
-    [near, *_] = rows[0]
+    [(near,)] = await database.fetch(_COUNT, params)  # by the index alone, mostly
     if near > PREFIX_CAP or (near == 0 and not simple):
         return None
-    return task_rows(row[1:] for row in rows if row[1] is not None)
+    return task_rows(await database.fetch(_BY_PREFIX, params))
 
+
+_NEAR = """
+FROM task AS t
+WHERE t.task_id >= %(prefix)s AND t.task_id <= %(last)s
+ORDER BY t.task_id
+LIMIT %(cap)s
+"""
+
+_COUNT = f"SELECT count(*) FROM (SELECT {_NEAR}) AS near"
 
 _BY_PREFIX = f"""
-WITH near AS MATERIALIZED (
-    SELECT {TASK_COLUMNS} FROM task AS t
-    WHERE t.task_id >= %(prefix)s AND t.task_id <= %(last)s
-    ORDER BY t.task_id
-    LIMIT %(cap)s
-), hit AS (
-    SELECT t.* FROM near AS t WHERE {MATCHES}
-)
-SELECT (SELECT count(*) FROM near), {TASK_COLUMNS}
-FROM (SELECT) AS always LEFT JOIN hit AS t ON true
+WITH near AS MATERIALIZED (SELECT {TASK_COLUMNS} {_NEAR})
+SELECT {TASK_COLUMNS} FROM near AS t WHERE {MATCHES}
 """

@@ -16,6 +16,10 @@ FIRST_LOOK, MOST = 400, 4_000
 """Rows that one page examines at first, and about how many at most, where it does not take every
 row of one stretch of an index."""
 
+MOST_PAGES = 3_500
+"""Pages of the table that one page of a list may take, if no more than FIRST_LOOK rows do: a row
+takes one or less, and several where it was updated since the table was vacuumed."""
+
 _LEAST_DEPTH = 32
 """Rows of each of an index's values that a look reads in any case, to sort those of the same time
 by id (PostgreSQL sorts that many at once)."""
@@ -24,6 +28,8 @@ _SPARE = 1.5
 """How many more rows to examine than the share of matching ones so far asks for."""
 
 _MAX_ID = 2**63 - 1
+
+_ALWAYS = "-infinity"
 
 Place = tuple[datetime, int]
 """A time and an id: a row's place in a list."""
@@ -34,12 +40,13 @@ class Stretch:
     """What a walk has found, in the direction of the walk.
 
     All rows up to `end`, the place of the last row examined, were looked at. `complete` tells that
-    the list ends there.
+    the list ends there. `pages` of the table were read, as far as the server counts them.
     """
 
     rows: list[TaskRow]
     end: Place | None
     complete: bool
+    pages: int = 0
 
 
 class Walk:
@@ -52,7 +59,7 @@ class Walk:
         self._index = index
         self._down = down
         self._params = selection.params
-        self._low: datetime | str = "-infinity"
+        self._low: datetime | str = _ALWAYS
         if selection.since is not None:
             created = index.key.order is Order.CREATED
             self._low = selection.since if created else selection.since - CLOCK_SLACK
@@ -68,35 +75,40 @@ class Walk:
         if self._index.exact and (self._by_creation or values == 1):
             return await self.look(start, wanted, wanted)
         rows: list[TaskRow] = []
-        end, examined = start, 0
+        end, examined, pages = start, 0, 0
         examine = max(FIRST_LOOK, wanted, _LEAST_DEPTH * values)
         while True:
             stretch = await self.look(end, wanted - len(rows), examine)
             rows += stretch.rows
             end = stretch.end or end
             examined += examine
-            if stretch.complete or len(rows) >= wanted or examined >= MOST:
-                return Stretch(rows, end, stretch.complete)
+            pages += stretch.pages
+            affordable = round((MOST_PAGES - pages) * examined / max(pages, 1))
+            most = min(MOST - examined, affordable)
+            if stretch.complete or len(rows) >= wanted or most < _LEAST_DEPTH * values:
+                return Stretch(rows, end, stretch.complete, pages)
             needed = _SPARE * (wanted - len(rows)) * examined / max(len(rows), 1)
-            examine = min(max(round(needed), FIRST_LOOK), 4 * examine, MOST - examined)
+            examine = min(max(round(needed), FIRST_LOOK), 4 * examine, most)
 
     async def look(self, start: Place | None, wanted: int, examine: int) -> Stretch:
         """Examine about `examine` rows behind `start`, and return up to `wanted` that match."""
         params = self._from(start)
-        bound = None
+        bound, probed = None, 0
         depth = max(examine // max(len(self._index.values), 1), _LEAST_DEPTH)
         if self._by_creation:
-            bound = await self._created_bound(params, examine)
+            if start is None and not self._down and self._low != _ALWAYS:
+                params |= await self._first(params)
+            bound, probed = await self._created_bound(params, examine)
             if bound is not None:
                 params["low" if self._down else "high"] = bound
             depth = max(depth, wanted) if bound is None else examine
         params["depth"] = depth
         params["wanted"] = wanted
         rows = await self._database.fetch(_WALK[self._index.key, self._down], params)
-        stopped, end_at, end_id = rows[0][:3]
-        found = [TaskRow._make(row[3:]) for row in rows if row[3] is not None]
+        pages, stopped, end_at, end_id = rows[0][:4]
+        found = [TaskRow._make(row[4:]) for row in rows if row[4] is not None]
         end = None if end_at is None else (end_at, end_id)
-        return Stretch(found, end, complete=not stopped and bound is None)
+        return Stretch(found, end, not stopped and bound is None, pages + probed)
 
     async def count(self, examine: int) -> list[tuple[str, int, bool]]:
         """Count the matching rows by status among the newest, `examine` for each of the index's
@@ -113,7 +125,7 @@ class Walk:
         return int(found)
 
     def _from(self, start: Place | None) -> dict[str, Any]:
-        beginning = ("infinity", _MAX_ID) if self._down else ("-infinity", -1)
+        beginning = ("infinity", _MAX_ID) if self._down else (_ALWAYS, -1)
         at, tie = start or beginning
         return self._params | {
             "keys": list(self._index.values),
@@ -123,27 +135,43 @@ class Walk:
             "high": "infinity",
         }
 
-    async def _created_bound(self, params: Mapping[str, Any], examine: int) -> datetime | None:
-        """Find a time such that enough rows lie between the start and it.
+    async def _first(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the place just before the oldest row: the ids of older ones lie before its own."""
+        [(at, id)] = await self._database.fetch(_FIRST, params) or [(_ALWAYS, 0)]
+        return {"at": at, "tie": id - 1}
+
+    async def _created_bound(
+        self, params: Mapping[str, Any], examine: int
+    ) -> tuple[datetime | None, int]:
+        """Find a time such that enough rows lie between the start and it, and what pages it took.
 
         Any that many rows will do, and the ones with the next ids are nearly always the very ones.
         """
         query = _BOUND_DOWN if self._down else _BOUND_UP
-        [(found, bound)] = await self._database.fetch(query, {**params, "examine": examine})
-        return bound if found >= examine else None
+        rows = await self._database.fetch(query, {**params, "examine": examine})
+        [(pages, found, bound)] = rows
+        return bound if found >= examine else None, pages
+
+
+# What this very statement reads of the table, index entries of dead rows included, if the server
+# counts it at all. What is counted refers to the meter, so that the meter is read before it.
+_METER = """meter AS MATERIALIZED (
+    SELECT pg_stat_get_xact_blocks_fetched('task'::regclass) AS before
+)"""
+_READ = "pg_stat_get_xact_blocks_fetched('task'::regclass) - (SELECT before FROM meter)"
 
 
 def _walk(key: Key, *, down: bool) -> str:
     at = "created_at" if key.order is Order.CREATED else "updated_at"
     behind, up_to, by = ("<", ">=", "DESC") if down else (">", "<=", "ASC")
     return f"""
-WITH walked AS MATERIALIZED (
+WITH {_METER}, walked AS MATERIALIZED (
     SELECT {TASK_COLUMNS}, t.place
-    FROM unnest(%(keys)s::text[]) AS key(value)
+    FROM meter CROSS JOIN unnest(%(keys)s::text[]) AS key(value)
     CROSS JOIN LATERAL (
         SELECT {TASK_COLUMNS}, row_number() OVER (ORDER BY t.{at} {by}, t.id {by}) AS place
         FROM task AS t
-        WHERE t.{key} = key.value
+        WHERE t.{key} = key.value AND meter.before >= 0
           AND t.{at} {behind}= %(at)s::timestamptz
           AND (t.{at}, t.id) {behind} (%(at)s::timestamptz, %(tie)s::bigint)
           AND t.{at} BETWEEN %(low)s::timestamptz AND %(high)s::timestamptz
@@ -164,7 +192,7 @@ WITH walked AS MATERIALIZED (
     SELECT {TASK_COLUMNS} FROM seen AS t WHERE {MATCHES}
     ORDER BY t.{at} {by}, t.id {by} LIMIT %(wanted)s
 )
-SELECT EXISTS (SELECT FROM stop), ending.at, ending.id, {TASK_COLUMNS}
+SELECT {_READ}, EXISTS (SELECT FROM stop), ending.at, ending.id, {TASK_COLUMNS}
 FROM (SELECT) AS always LEFT JOIN ending ON true LEFT JOIN hit AS t ON true
 ORDER BY t.{at} {by}, t.id {by}
 """
@@ -207,17 +235,32 @@ FROM (
 def _bound(*, down: bool) -> str:
     behind, by, farthest = ("<", "DESC", "min") if down else (">", "ASC", "max")
     return f"""
-SELECT count(*), {farthest}(near.created_at)
-FROM (
+WITH {_METER}, near AS MATERIALIZED (
     SELECT t.created_at
-    FROM (
+    FROM meter CROSS JOIN LATERAL (
         SELECT t.id, t.created_at FROM task AS t
-        WHERE t.id {behind} %(tie)s::bigint ORDER BY t.id {by} LIMIT 4 * %(examine)s
+        WHERE t.id {behind} %(tie)s::bigint AND meter.before >= 0
+        ORDER BY t.id {by} LIMIT 4 * %(examine)s
     ) AS t
     WHERE (t.created_at, t.id) {behind} (%(at)s::timestamptz, %(tie)s::bigint)
       AND t.created_at >= %(low)s::timestamptz
     LIMIT %(examine)s
-) AS near
+), found AS MATERIALIZED (
+    SELECT count(*) AS rows, {farthest}(near.created_at) AS bound FROM near
+)
+SELECT {_READ}, found.rows, found.bound FROM found
+"""
+
+
+_FIRST = """
+SELECT t.created_at, t.id
+FROM unnest(%(keys)s::text[]) AS key(value)
+CROSS JOIN LATERAL (
+    SELECT t.created_at, t.id FROM task AS t
+    WHERE t.worker_name = key.value AND t.created_at >= %(low)s::timestamptz
+    ORDER BY t.created_at LIMIT 1
+) AS t
+ORDER BY t.created_at, t.id LIMIT 1
 """
 
 

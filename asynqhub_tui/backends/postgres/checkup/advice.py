@@ -95,7 +95,7 @@ async def _figures(
         f"Figures of all time read the whole table; an index {FIGURES.words} would do.",
         f"Estimates: {task.pages:,} pages now, with it about {round(pages):,}{unclean}:"
         f" {_times(task.pages, pages)} fewer. It takes about {figures.size(round(keys.size))},"
-        " and one more index entry for each report of an attempt. Windows of 1 h and 24 h do not"
+        " and one more index entry for each report of an attempt. Shorter windows do not"
         " need it; the hub's own statistics of a worker gain as well.",
         FIGURES.create(task.name),
     )
