@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
+import psycopg
 import pytest
 
 from asynqhub_tui.backends import open_hub
-from asynqhub_tui.backends.postgres import open_tasks
+from asynqhub_tui.backends.postgres import open_tasks, prefix, walk
 from asynqhub_tui.models import OVERDUE, PENDING, RUNNING, Task
-from asynqhub_tui.repository import Cursor, Hub, TaskFilter
+from asynqhub_tui.repository import Cursor, Hub, Page, TaskFilter
 from tests.contract.builders import ago, both_rows, make_attempt, make_task, make_worker
 from tests.contract.engines import ENGINES, Engine
 
@@ -87,6 +89,77 @@ async def test_a_page_of_a_rare_status_goes_on_until_it_is_full(hub: Hub, engine
     assert [one.task_id for one in page.tasks] == [f"t{n:04}" for n in range(0, 1_000, 20)]
     assert page.searched_to is None
     assert page.more
+
+
+RARE = {
+    "one worker": TaskFilter(worker_name="worker-1", statuses=("fail",)),
+    "all workers": TaskFilter(task_id="f"),
+}
+
+
+@pytest.mark.parametrize("filter", RARE.values(), ids=RARE)
+@pytest.mark.parametrize("down", [True, False], ids=["down", "up"])
+async def test_a_page_ends_early_where_rows_were_updated_again_and_again(
+    hub: Hub, engine: Engine, monkeypatch: pytest.MonkeyPatch, filter: TaskFilter, down: bool
+) -> None:
+    """Each of them takes several pages then; what is left out comes with the next page."""
+    monkeypatch.setattr(walk, "MOST_PAGES", 1_000)
+    monkeypatch.setattr(prefix, "PREFIX_CAP", 10)
+    rare = [f"f{number:03}" for number in range(0, 900, 30)]
+    tasks = [
+        task(name, QUEUES[0], number, status="fail" if name in rare else "success")
+        for number in range(900)
+        for name in [f"{'t' if number % 30 else 'f'}{number:03}"]
+    ]
+    engine.load(tasks=tasks)
+    calm = await _pages(hub, filter, down=down)
+    with psycopg.connect(engine.dsn, autocommit=True) as other:
+        for _ in range(6):
+            other.execute("UPDATE task SET priority = priority + 1, updated_at = updated_at + '1s'")
+    churned = await _pages(hub, filter, down=down)
+    for pages in (calm, churned):
+        found = [one.task_id for page in pages for one in page.tasks]
+        assert found == (rare if down else rare[::-1])
+    assert len(calm) == 1
+    assert len(churned) > 2
+    assert all(page.searched_to for page in churned[:-1])
+
+
+async def _pages(hub: Hub, filter: TaskFilter, *, down: bool) -> list[Page]:
+    """Return all pages of a list, each with its rows in the direction of the walk."""
+    pages = [await hub.tasks.list_tasks(filter, limit=50, from_end=not down)]
+    while pages[-1].more:
+        after, before = (pages[-1].last, None) if down else (None, pages[-1].first)
+        pages.append(await hub.tasks.list_tasks(filter, limit=50, after=after, before=before))
+    return pages if down else [replace(page, tasks=page.tasks[::-1]) for page in pages]
+
+
+@pytest.mark.parametrize("since", [None, 600], ids=["all", "since"])
+async def test_the_oldest_rows_are_found_by_ids_behind_the_first(
+    hub: Hub, engine: Engine, since: int | None
+) -> None:
+    """Also where ids and times of creation do not go together."""
+    numbers = [*range(0, 900, 2), *range(899, 0, -2)]
+    engine.load(
+        [make_worker("worker-2")],
+        [
+            task(f"t{number:03}", QUEUES[0], number).model_copy(
+                update={"worker_name": f"worker-{1 + number % 2}"}
+            )
+            for number in numbers
+        ],
+    )
+    oldest = 899 if since is None else since
+    filter = TaskFilter(since=None if since is None else START - since * S)
+    page = await hub.tasks.list_tasks(filter, limit=100, from_end=True)
+    expected = [f"t{number:03}" for number in range(oldest - 99, oldest + 1)]
+    assert [one.task_id for one in page.tasks] == expected
+    above = await hub.tasks.list_tasks(filter, limit=100, before=page.first)
+    assert [one.task_id for one in above.tasks] == [
+        f"t{number:03}" for number in range(oldest - 199, oldest - 99)
+    ]
+    none = await hub.tasks.list_tasks(TaskFilter(since=START + S), limit=100, from_end=True)
+    assert (none.tasks, none.more) == ((), False)
 
 
 @pytest.mark.parametrize(

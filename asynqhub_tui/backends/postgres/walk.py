@@ -12,11 +12,11 @@ from asynqhub_tui.backends.postgres.rows import TASK_COLUMNS, TaskRow
 from asynqhub_tui.backends.postgres.selection import CLOCK_SLACK, MATCHES, Index, Key, Selection
 from asynqhub_tui.repository import Order
 
-FIRST_LOOK, MOST = 400, 4_000
+FIRST_LOOK, MOST = 200, 4_000
 """Rows that one page examines at first, and about how many at most, where it does not take every
 row of one stretch of an index."""
 
-MOST_PAGES = 3_500
+MOST_PAGES = 3_000
 """Pages of the table that one page of a list may take, if no more than FIRST_LOOK rows do: a row
 takes one or less, and several where it was updated since the table was vacuumed."""
 
@@ -76,16 +76,18 @@ class Walk:
             return await self.look(start, wanted, wanted)
         rows: list[TaskRow] = []
         end, examined, pages = start, 0, 0
-        examine = max(FIRST_LOOK, wanted, _LEAST_DEPTH * values)
+        least = _LEAST_DEPTH if self._by_creation else _LEAST_DEPTH * values
+        examine = max(FIRST_LOOK, wanted, least)
         while True:
             stretch = await self.look(end, wanted - len(rows), examine)
             rows += stretch.rows
             end = stretch.end or end
             examined += examine
             pages += stretch.pages
-            affordable = round((MOST_PAGES - pages) * examined / max(pages, 1))
-            most = min(MOST - examined, affordable)
-            if stretch.complete or len(rows) >= wanted or most < _LEAST_DEPTH * values:
+            # Half of what can be afforded at the price so far: rows further on may be dearer.
+            affordable = (MOST_PAGES - pages) * examined // max(pages, 1)
+            most = min(MOST - examined, affordable // 2)
+            if stretch.complete or len(rows) >= wanted or most < least:
                 return Stretch(rows, end, stretch.complete, pages)
             needed = _SPARE * (wanted - len(rows)) * examined / max(len(rows), 1)
             examine = min(max(round(needed), FIRST_LOOK), 4 * examine, most)
