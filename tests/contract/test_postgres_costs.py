@@ -226,7 +226,7 @@ async def test_above_the_cap_the_planner_s_statistics_tell_about_how_many(dsn: s
 
 
 async def test_a_search_that_stops_early_says_how_far_it_looked_and_goes_on(dsn: str) -> None:
-    """The only match lies at the far end: the list is searched 4,000 rows at a time."""
+    """The only match lies at the far end: the list is searched some 3,000 rows at a time."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("UPDATE task SET status = 'odd' WHERE task_id = md5('1')")
     async with await open_hub(Target("postgres", SecretStr(dsn))) as hub:
@@ -241,7 +241,7 @@ async def test_a_search_that_stops_early_says_how_far_it_looked_and_goes_on(dsn:
             page = await hub.tasks.list_tasks(rare, after=page.last)
             pages += 1
             assert page.searched_to is None or page.searched_to < before
-        assert pages == 5
+        assert 5 <= pages <= 7
         assert [task.status for task in page.tasks] == ["odd"]
         rest = await hub.tasks.list_tasks(rare, after=page.last)
         assert (rest.tasks, rest.more, rest.searched_to) == ((), False, None)

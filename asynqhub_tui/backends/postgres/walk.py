@@ -16,7 +16,7 @@ FIRST_LOOK, MOST = 200, 4_000
 """Rows that one page examines at first, and about how many at most, where it does not take every
 row of one stretch of an index."""
 
-MOST_PAGES = 3_000
+MOST_PAGES = 3_500
 """Pages of the table that one page of a list may take, if no more than FIRST_LOOK rows do: a row
 takes one or less, and several where it was updated since the table was vacuumed."""
 
