@@ -115,7 +115,8 @@ class PostgresTasks:
     ) -> Page:
         """See TaskRepository.list_tasks.
 
-        Where no index knows the whole filter, a page looks at 4,000 rows at most. Tasks that run
+        Where no index knows the whole filter, a page looks at 4,000 rows at most, or at
+        what 3,500 pages of the table hold. Tasks that run
         or are overdue are found as `open_tasks` tells.
         """
         cursor = after or before
