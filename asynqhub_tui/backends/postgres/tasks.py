@@ -115,8 +115,9 @@ class PostgresTasks:
     ) -> Page:
         """See TaskRepository.list_tasks.
 
-        Where no index knows the whole filter, a page looks at 4,000 rows at most, or at what some
-        3,500 pages of the table hold. Tasks that run or are overdue are found as `open_tasks` tells.
+        Where no index knows the whole filter, a page looks at 4,000 rows at most, or at as many as
+        some 3,500 pages of the table hold. Tasks that run or are overdue are found as `open_tasks`
+        tells.
         """
         cursor = after or before
         order = order or (cursor.order if cursor is not None else filter.order)
