@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from asynqhub_tui.backends.counting import QueueCounts, worker_figures
 from asynqhub_tui.backends.postgres.connection import LONG_TIMEOUT, Database
 from asynqhub_tui.backends.postgres.open_tasks import open_tasks
 from asynqhub_tui.backends.postgres.recent import HOUR, Recent
@@ -24,13 +25,9 @@ from asynqhub_tui.backends.postgres.tallies import (
     read_attempts,
 )
 from asynqhub_tui.models import (
-    DEAD,
-    FAIL,
     OVERDUE,
     PENDING,
     RUNNING,
-    SUCCESS,
-    QueueStats,
     TimeSeriesStats,
     Window,
     WorkerStats,
@@ -52,8 +49,6 @@ _BEGINNING_OF_TIME, _END_OF_TIME = (
     datetime(9000, 1, 1, tzinfo=UTC),
 )
 """Attempts that started beyond these, as `infinity`, are nobody's."""
-
-_ByQueue = Mapping[str, Counter[str]]
 
 
 class Statistics:
@@ -112,10 +107,10 @@ class Statistics:
         else:
             tasks, attempts = await recent.figures(window.length)
         now, exact = await self._now(worker)
-        created, began = _by_worker(tasks), _by_worker(attempts)
+        queues = _by_queue(tasks, attempts)
         return {
-            name: _stats(name, window, created[name], began[name], now[name], exact)
-            for name in created.keys() | began.keys() | now.keys()
+            name: worker_figures(name, window, queues[name], now[name], now_exact=exact)
+            for name in queues.keys() | now.keys()
         }
 
     async def _of_all_time(self, worker: str | None) -> tuple[Tally, Tally]:
@@ -158,6 +153,20 @@ class Statistics:
         return now, counted <= _PENDING_CAP and found.complete(OVERDUE)
 
 
+def _by_queue(tasks: Tally, attempts: Tally) -> defaultdict[str, defaultdict[str, QueueCounts]]:
+    found: defaultdict[str, defaultdict[str, QueueCounts]] = defaultdict(
+        lambda: defaultdict(QueueCounts)
+    )
+    for name, number in tasks.items():
+        found[name.worker][name.queue].tasks[name.what] = number
+    for name, number in attempts.items():
+        if name.what == TIMED:
+            found[name.worker][name.queue].timed = number
+        elif name.what == MILLISECONDS:
+            found[name.worker][name.queue].duration = number
+    return found
+
+
 async def _series(
     recent: Recent, hours: int, worker: str | None = None
 ) -> Mapping[str, Sequence[TimeSeriesStats]]:
@@ -170,74 +179,21 @@ async def _series(
     }
 
 
-def _by_worker(tally: Tally) -> defaultdict[str, dict[str, Counter[str]]]:
-    """Sort numbers by worker and queue."""
-    found: defaultdict[str, dict[str, Counter[str]]] = defaultdict(dict)
-    for name, number in tally.items():
-        found[name.worker].setdefault(name.queue, Counter())[name.what] = number
+def _by_worker(attempts: Tally) -> defaultdict[str, Counter[str]]:
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for name, number in attempts.items():
+        found[name.worker][name.what] += number
     return found
 
 
-def _together(queues: _ByQueue) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for of_queue in queues.values():
-        total.update(of_queue)
-    return total
-
-
-def _average(attempts: Counter[str]) -> float | None:
-    return attempts[MILLISECONDS] / attempts[TIMED] if attempts[TIMED] else None
-
-
-def _hour(hour: datetime, queues: _ByQueue) -> TimeSeriesStats:
-    attempts = _together(queues)
+def _hour(hour: datetime, attempts: Counter[str]) -> TimeSeriesStats:
+    timed = attempts[TIMED]
     return TimeSeriesStats(
         hour=hour,
         total=attempts[TOTAL],
         success=attempts[SUCCEEDED],
         failed=attempts[FAILED],
-        avg_duration=_average(attempts),
-    )
-
-
-def _stats(
-    name: str,
-    window: Window,
-    created: _ByQueue,
-    began: _ByQueue,
-    now: Counter[str],
-    exact: bool,
-) -> WorkerStats:
-    tasks, nothing = _together(created), Counter[str]()
-    timed = {queue for queue, attempts in began.items() if attempts[TIMED]}
-    return WorkerStats(
-        worker_name=name,
-        window=window,
-        total_tasks=tasks.total(),
-        success_tasks=tasks[SUCCESS],
-        failed_tasks=tasks[FAIL],
-        dead_tasks=tasks[DEAD],
-        success_rate=100 * tasks[SUCCESS] / tasks.total() if tasks else None,
-        pending_tasks=now[PENDING],
-        running_tasks=now[RUNNING],
-        overdue_tasks=now[OVERDUE],
-        now_exact=exact,
-        avg_duration_ms=_average(_together(began)),
-        queues=tuple(
-            _queue(queue, created.get(queue, nothing), began.get(queue, nothing))
-            for queue in sorted(created.keys() | timed)
-        ),
-    )
-
-
-def _queue(queue: str, tasks: Counter[str], attempts: Counter[str]) -> QueueStats:
-    return QueueStats(
-        queue=queue,
-        total=tasks.total(),
-        success=tasks[SUCCESS],
-        failed=tasks[FAIL],
-        dead=tasks[DEAD],
-        avg_duration_ms=_average(attempts),
+        avg_duration=attempts[MILLISECONDS] / timed if timed else None,
     )
 
 
