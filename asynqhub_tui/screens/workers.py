@@ -53,6 +53,7 @@ class WorkersScreen(HubScreen):
         self.window = Window.HOUR
         self._stats: Mapping[str, WorkerStats] = {}
         self._stats_at: datetime | None = None
+        self._stats_of: Window | None = None
         self._chosen: WorkerConfig | None = None
         self._pane_height = LEAST
         self._feed = Feed("figures", self._fetch, self._take, every=STATS_EVERY)
@@ -109,6 +110,8 @@ class WorkersScreen(HubScreen):
             stats or WorkerStats(worker_name=name, window=self.window),
             hours,
             read=read,
+            now_known=self._stats_at is not None,
+            window_known=self._stats_of is self.window,
             consumers=found,
             unknown=unknown,
             elsewhere=self._is_elsewhere(worker),
@@ -151,7 +154,9 @@ class WorkersScreen(HubScreen):
             Piece(f" {WINDOW_WORDS[self.window]}", "strong"),
             Piece(f"   {key_name(self.session, 'workers.window')} changes", "dim"),
         ]
-        words = f"as of {clock(self._stats_at, view.zone)}" if self._stats_at else "reading…"
+        words = "reading…"
+        if self._stats_at is not None and self._stats_of is self.window:
+            words = f"as of {clock(self._stats_at, view.zone)}"
         if any(not stats.now_exact for stats in self._stats.values()):
             words = f"pending is a lower bound   {words}"
         self.query_one("#window-line", Ends).show(left, [Piece(words, "dim")])
@@ -162,6 +167,7 @@ class WorkersScreen(HubScreen):
     def _take(self, stats: Mapping[str, WorkerStats]) -> None:
         self._stats = stats
         self._stats_at = self.session.view.now()
+        self._stats_of = self.window
         self.show_data()
 
     async def _fetch_servers(self) -> Sequence[Server]:
@@ -180,10 +186,9 @@ class WorkersScreen(HubScreen):
         """Look back over the next longer span of time."""
         windows = list(Window)
         self.window = windows[(windows.index(self.window) + 1) % len(windows)]
-        self._stats_at = None
         if self.poller is not None:
             self.poller.refresh(self._feed)
-        self._show_window()
+        self.show_data()
 
     def action_open(self) -> None:
         """Show the tasks of the worker under the cursor."""

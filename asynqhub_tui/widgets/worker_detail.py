@@ -141,6 +141,8 @@ class WorkerDetail(Canvas):
             for column, size in columns
         )
         lines = [[Piece(f"  {head}", "dim")]]
+        if not row.window_known:
+            return [*lines, [Piece("  reading…", "dim")]]
         queues = sorted(row.stats.queues, key=lambda queue: (-queue.total, queue.queue))
         if not queues:
             return [*lines, [Piece("  no task in this window", "dim")]]

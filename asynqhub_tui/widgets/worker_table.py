@@ -25,11 +25,16 @@ LOOKS = {
 }
 """Sign and tone of each liveness."""
 
+UNREAD = ("…", "dim")
+"""What stands in place of a figure that is still being read."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """A worker with its figures and its last 24 hours; `read` tells whether these are known yet.
+    """A worker with its figures and its last 24 hours.
 
+    `read` tells whether what tells of its life is known yet, `now_known` whether its tasks of now
+    are, `window_known` whether its figures of the window are.
     `consumers` is None where it is not known which asynq servers live, and `unknown` then says why.
     `elsewhere` tells that its row names another Redis than that of the queue at `queue_place`.
     """
@@ -38,6 +43,8 @@ class WorkerRow:
     stats: WorkerStats
     hours: Sequence[TimeSeriesStats]
     read: bool = True
+    now_known: bool = True
+    window_known: bool = True
     consumers: Consumers | None = None
     unknown: str = ""
     elsewhere: bool = False
@@ -129,12 +136,12 @@ class WorkerTable(Table[WorkerRow]):
             Column("WORKER", 14, self._worker, grow=1, most=28),
             Column("LIVE", 11, self._live),
             Column("BEAT", 4, self._beat, 7, right=True),
-            _count("PEND", 5, lambda stats: stats.pending_tasks, "pending"),
-            _count("RUN", 4, lambda stats: stats.running_tasks, "running"),
-            _count("LATE", 4, lambda stats: stats.overdue_tasks, "overdue", 4),
-            _count("OK", 5, lambda stats: stats.success_tasks, ""),
-            _count("FAIL", 5, lambda stats: stats.failed_tasks, "fail"),
-            _count("DEAD", 5, lambda stats: stats.dead_tasks, "dead", 2),
+            _now("PEND", 5, lambda stats: stats.pending_tasks, "pending"),
+            _now("RUN", 4, lambda stats: stats.running_tasks, "running"),
+            _now("LATE", 4, lambda stats: stats.overdue_tasks, "overdue", 4),
+            _of_window("OK", 5, lambda stats: stats.success_tasks, ""),
+            _of_window("FAIL", 5, lambda stats: stats.failed_tasks, "fail"),
+            _of_window("DEAD", 5, lambda stats: stats.dead_tasks, "dead", 2),
             Column("OK%", 4, _success_rate, right=True),
             Column("AVG", 5, _average, right=True),
             Column("/MIN", 5, self._rate, 6, right=True),
@@ -161,22 +168,34 @@ class WorkerTable(Table[WorkerRow]):
         return (f"{rate:.1f}" if rate < 1000 else figures.number(int(rate))), "" if rate else "dim"
 
 
-def _count(
+def _now(
     title: str, width: int, value: Callable[[WorkerStats], int], tone: str, drop: int = 0
 ) -> Column[WorkerRow]:
     def cell(row: WorkerRow, _: int) -> tuple[str, str]:
-        number = value(row.stats)
-        return figures.number(number), tone if number else "dim"
+        return _number(value(row.stats), tone) if row.now_known else UNREAD
 
     return Column(title, width, cell, drop, right=True)
 
 
+def _of_window(
+    title: str, width: int, value: Callable[[WorkerStats], int], tone: str, drop: int = 0
+) -> Column[WorkerRow]:
+    def cell(row: WorkerRow, _: int) -> tuple[str, str]:
+        return _number(value(row.stats), tone) if row.window_known else UNREAD
+
+    return Column(title, width, cell, drop, right=True)
+
+
+def _number(number: int, tone: str) -> tuple[str, str]:
+    return figures.number(number), tone if number else "dim"
+
+
 def _success_rate(row: WorkerRow, _: int) -> tuple[str, str]:
-    return figures.percent(row.stats.finished_rate), ""
+    return (figures.percent(row.stats.finished_rate), "") if row.window_known else UNREAD
 
 
 def _average(row: WorkerRow, _: int) -> tuple[str, str]:
-    return figures.duration(row.stats.avg_duration_ms), ""
+    return (figures.duration(row.stats.avg_duration_ms), "") if row.window_known else UNREAD
 
 
 def _spark(row: WorkerRow, width: int) -> tuple[str, str]:

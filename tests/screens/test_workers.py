@@ -68,6 +68,39 @@ async def test_nobody_is_missing_before_the_hours_are_read(stage: Stage) -> None
         app.exit()
 
 
+async def test_figures_of_another_window_are_not_shown_as_those_of_this_one(stage: Stage) -> None:
+    stage.load(with_waiting())
+    async with stage.open((120, 40)) as desk:
+        await desk.press("3")
+        await desk.see("as of")
+        before = desk.line("● worker-1")
+        assert "…" not in before
+        gate = stage.faults.hold("fleet_stats")
+        await desk.pilot.press("w")
+        await desk.see("tasks of the last 24 h", "reading…")
+        row = desk.line("● worker-1")
+        pending, running, late, *of_window = row.split()[4:12]
+        assert of_window == ["…"] * 5
+        assert [pending, running, late] == before.split()[4:7]
+        assert desk.line("▲ mail-worker")
+        assert "reading…" in desk.lines()[desk.lines().index(desk.line("QUEUE")) + 1]
+        gate.set()
+        await desk.see("as of")
+        assert "…" not in desk.line("● worker-1")
+
+
+async def test_nothing_is_told_of_a_worker_before_it_is_read(stage: Stage) -> None:
+    stage.load(with_waiting())
+    async with stage.open((120, 40)) as desk:
+        gate = stage.faults.hold("fleet_stats")
+        await desk.pilot.press("3")
+        await desk.see("worker-1", "reading…")
+        assert desk.line("● worker-1").split().count("…") == 8
+        gate.set()
+        await desk.see("as of")
+        assert "…" not in desk.line("● worker-1")
+
+
 async def test_a_worker_that_lives_again_is_no_longer_missing(stage: Stage) -> None:
     stage.load(with_waiting())
     async with stage.open() as desk:
