@@ -158,7 +158,15 @@ async def test_the_oldest_rows_are_found_by_ids_behind_the_first(
     assert [one.task_id for one in above.tasks] == [
         f"t{number:03}" for number in range(oldest - 199, oldest - 99)
     ]
-    none = await hub.tasks.list_tasks(TaskFilter(since=START + S), limit=100, from_end=True)
+    together = [
+        make_task(f"n{number}", at=START + S, worker_name=f"worker-{1 + number % 2}")
+        for number in range(6)
+    ]
+    engine.load(tasks=together)
+    newest = TaskFilter(since=START + S)
+    page = await hub.tasks.list_tasks(newest, limit=100, from_end=True)
+    assert [one.task_id for one in page.tasks] == [f"n{number}" for number in range(5, -1, -1)]
+    none = await hub.tasks.list_tasks(TaskFilter(since=START + 2 * S), limit=100, from_end=True)
     assert (none.tasks, none.more) == ((), False)
 
 

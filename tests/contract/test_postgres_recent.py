@@ -16,10 +16,18 @@ from asynqhub_tui.backends.postgres import recent as module
 from asynqhub_tui.backends.postgres.connection import Database
 from asynqhub_tui.backends.postgres.conninfo import parse
 from asynqhub_tui.backends.postgres.recent import Recent
-from asynqhub_tui.backends.postgres.tallies import Stretch, Tally, read_tasks
+from asynqhub_tui.backends.postgres.tallies import Span, Tally, read_tasks
 from asynqhub_tui.models import DEAD, FAIL, PENDING, RUNNING, SUCCESS, Window
 from asynqhub_tui.repository import Hub
-from tests.contract.builders import WORKER, ago, both_rows, make_attempt, make_task, make_worker
+from tests.contract.builders import (
+    THEN,
+    WORKER,
+    ago,
+    both_rows,
+    make_attempt,
+    make_task,
+    make_worker,
+)
 from tests.contract.engines import ENGINES, Engine
 
 MINUTE = timedelta(minutes=1)
@@ -69,19 +77,24 @@ class Reads:
         self.attempts = self._noting(monkeypatch, "read_attempts")
 
     @staticmethod
-    def _noting(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Stretch]:
-        noted: list[Stretch] = []
+    def _noting(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Span]:
+        noted: list[Span] = []
         read = getattr(module, name)
 
-        async def noting(
-            database: Database, stretch: Stretch, *further: object
-        ) -> dict[int, Tally]:
-            noted.append(stretch)
-            found: dict[int, Tally] = await read(database, stretch, *further)
+        async def noting(database: Database, span: Span, *further: object) -> dict[int, Tally]:
+            noted.append(span)
+            found: dict[int, Tally] = await read(database, span, *further)
             return found
 
         monkeypatch.setattr(module, name, noting)
         return noted
+
+    @property
+    def minutes(self) -> float:
+        """How much of the time up to now was read."""
+        now = ago()
+        spans = [*self.tasks, *self.attempts]
+        return sum((min(one.high or now, now) - one.low) / MINUTE for one in spans)
 
     def clear(self) -> None:
         """Forget what was read."""
@@ -89,9 +102,9 @@ class Reads:
         self.attempts.clear()
 
 
-def covers(stretches: list[Stretch], at: datetime) -> bool:
+def covers(spans: list[Span], at: datetime) -> bool:
     """Tell whether what was created or began at a time was read."""
-    return any(one.low <= at and (one.high is None or at < one.high) for one in stretches)
+    return any(one.low <= at and (one.high is None or at < one.high) for one in spans)
 
 
 @pytest.fixture
@@ -194,35 +207,106 @@ class Hubbub:
         self._run("SELECT pg_stat_force_next_flush()")
 
 
-Answer = tuple[Tally, Tally, Mapping[datetime, Tally]]
+class Kept:
+    """Figures of the last half minute, and of two hours: everything that a screen asks for."""
 
+    def __init__(self, database: Database) -> None:
+        self._short = Recent(database, WIDTH, REACH)
+        self._long = Recent(database, 10 * MINUTE, timedelta(hours=2))
 
-async def ask(recent: Recent) -> Answer:
-    """Return everything that is known of the last half minute."""
-    tasks, attempts = await recent.figures(REACH)
-    return tasks, attempts, await recent.hours(1)
+    async def ask(self) -> tuple[Tally, Tally, Mapping[datetime, Tally]]:
+        """Return all of it."""
+        return *await self._short.figures(REACH), await self._long.hours(2)
 
 
 @pytest.mark.parametrize("seed", range(2))
 async def test_what_is_kept_is_what_would_be_read(
-    database: Database, other: psycopg.Connection, seed: int
+    database: Database, other: psycopg.Connection, reads: Reads, seed: int
 ) -> None:
-    """Asked at the same time: two answers of one that keeps nothing, the same, stand around it."""
+    """Asked at the same time: around it stand two answers of one that has kept nothing."""
     hubbub = Hubbub(other, seed)
-    kept = Recent(database, WIDTH, REACH)
-
-    async def read() -> Answer:
-        return await ask(Recent(database, WIDTH, REACH))
-
+    kept = Kept(database)
+    of_kept = of_others = 0.0
     numbers = 0
     for _ in range(STEPS):
         hubbub.step()
-        before, found, after = await read(), await ask(kept), await read()
-        while before != after:
-            before, found, after = after, await ask(kept), await read()
+        after = None
+        while True:
+            before = after or await Kept(database).ask()
+            reads.clear()
+            found = await kept.ask()
+            of_kept += reads.minutes
+            reads.clear()
+            after = await Kept(database).ask()
+            of_others += reads.minutes
+            if before == after:
+                break
         assert found == before
         numbers += sum(len(part) for part in found)
     assert numbers > STEPS
+    assert of_kept < of_others / 2
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["the first", "a later one"])
+async def test_what_was_under_way_at_an_answer_is_found_by_the_next(
+    hub: Hub, engine: Engine, other: psycopg.Connection, first: bool
+) -> None:
+    """Its rows have lower ids, and an earlier time, than what was seen."""
+    began = ago(hours=3)
+    tasks = [make_task(f"t{number}", at=began) for number in range(3)]
+    engine.load(tasks=tasks, attempts=[make_attempt(one.task_id, at=began) for one in tasks])
+    if not first:
+        await hub.tasks.fleet_stats(Window.DAY)
+    with closing(psycopg.connect(engine.dsn)) as slow:
+        slow.execute(
+            "INSERT INTO task_attempt (task_id, attempt, status, started_at, duration_ms)"
+            " VALUES ('t0', 1, 'success', %s, 300)",
+            [began],
+        )
+        slow.execute(
+            "UPDATE task SET status = 'success', updated_at = now() - interval '50 s'"
+            " WHERE task_id = 't1'"
+        )
+        other.execute(
+            "INSERT INTO task_attempt (task_id, attempt, status, started_at, duration_ms)"
+            " VALUES ('t2', 1, 'success', %s, 500)",
+            [began],
+        )
+        for _ in range(3):
+            before = (await hub.tasks.fleet_stats(Window.DAY))[WORKER]
+            assert (before.success_tasks, before.avg_duration_ms) == (0, 500)
+        slow.commit()
+    after = (await hub.tasks.fleet_stats(Window.DAY))[WORKER]
+    assert (after.success_tasks, after.avg_duration_ms) == (1, 400)
+
+
+@pytest.mark.parametrize("created", ["infinity", "now"])
+async def test_attempts_follow_a_task_that_was_created_later_than_they_began(
+    hub: Hub, engine: Engine, other: psycopg.Connection, created: str
+) -> None:
+    """By the clocks of two hosts, or because somebody wrote nonsense."""
+    began = ago(hours=3)
+    engine.load(
+        tasks=[make_task("t1")], attempts=both_rows("t1", 1, SUCCESS, at=began, took=MINUTE)
+    )
+    other.execute("UPDATE task SET created_at = %s::timestamptz", [created])
+    [queue] = (await hub.tasks.fleet_stats(Window.DAY))[WORKER].queues
+    assert queue.avg_duration_ms == 60_000
+    other.execute("UPDATE task SET queue = 'moved', updated_at = clock_timestamp()")
+    [queue] = (await hub.tasks.fleet_stats(Window.DAY))[WORKER].queues
+    assert (queue.queue, queue.avg_duration_ms) == ("moved", 60_000)
+
+
+async def test_durations_beyond_measure_do_not_spoil_the_sum(hub: Hub, engine: Engine) -> None:
+    began = ago(hours=3)
+    rows = [
+        make_attempt(f"t{number}", 1, SUCCESS, at=began, finished_at=THEN.replace(year=9998))
+        for number in range(2_000)
+    ]
+    engine.load(tasks=[make_task(row.task_id, at=began) for row in rows], attempts=rows)
+    for window in (Window.DAY, Window.ALL):
+        average = (await hub.tasks.fleet_stats(window))[WORKER].avg_duration_ms
+        assert average == timedelta(days=10_000) / timedelta(milliseconds=1)
 
 
 async def test_where_nothing_has_changed_the_ends_are_read_alone(
@@ -238,8 +322,8 @@ async def test_where_nothing_has_changed_the_ends_are_read_alone(
     assert await hub.tasks.fleet_series(24) == await hub.tasks.fleet_series(24)
     assert reads.tasks
     assert reads.attempts
-    for stretch in (*reads.tasks, *reads.attempts):
-        assert stretch.low > ago(minutes=10) or (stretch.high or ago()) < ago(hours=23)
+    for span in (*reads.tasks, *reads.attempts):
+        assert span.low > ago(minutes=10) or (span.high or ago()) < ago(hours=23)
 
 
 async def test_what_has_changed_is_read_again_once(hub: Hub, engine: Engine, reads: Reads) -> None:

@@ -9,6 +9,9 @@ from asynqhub_tui.backends.postgres.selection import MATCHES, Selection
 PREFIX_CAP = 1_000
 """How many ids may begin so before a list is searched in its own order instead."""
 
+_ROOM = 1_000
+"""Ids that may appear between counting and reading."""
+
 _LONGEST_ID = 128
 """Characters of a task id, at most (Asynq-Hub's bound)."""
 
@@ -24,7 +27,7 @@ async def rows_by_prefix(database: Database, selection: Selection) -> list[TaskR
     prefix = selection.prefix or ""
     simple = database.last_character is not None
     last = prefix + (database.last_character or "") * _LONGEST_ID
-    params = selection.params | {"last": last, "cap": PREFIX_CAP + 1}
+    params = selection.params | {"last": last, "cap": PREFIX_CAP + _ROOM}
     [(near,)] = await database.fetch(_COUNT, params)  # by the index alone, mostly
     if near > PREFIX_CAP or (near == 0 and not simple):
         return None

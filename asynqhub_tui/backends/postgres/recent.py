@@ -5,10 +5,13 @@ something has changed since the last one, and read again with the two that an an
 its oldest and the present one. So every number is one that was read, never one that was guessed
 from what came in between.
 
-What changed is told by `updated_at` of tasks and by the ids of new rows. Deleted rows are told by
-the server's own count of them, and then all is read again; so it is every quarter of an hour, for
-what no rule of the hub's allows: a row that was altered without its `updated_at`, a host whose
-clock is off by more than a minute.
+What changed is told by `updated_at` of tasks and by the ids of new rows, also of transactions that
+were under way at the last answer. Deleted rows are told by the server's own count of them, which a
+session reports within seconds, a minute at most; then all is read again.
+
+So it is every quarter of an hour, for what none of this tells, and what the hub does not do: a row
+that was altered without its `updated_at`, or written under an old id; a clock that is more than a
+minute behind; a transaction of more than a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -16,44 +19,50 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from asynqhub_tui.backends.postgres.buckets import Buckets
-from asynqhub_tui.backends.postgres.connection import Database
+from asynqhub_tui.backends.postgres.connection import LONG_TIMEOUT, Database
 from asynqhub_tui.backends.postgres.statuses import attempt_statuses, task_statuses
 from asynqhub_tui.backends.postgres.tallies import (
+    EPOCH,
     Scale,
-    Stretch,
+    Span,
     Tally,
+    bucket_of,
     read_attempts,
     read_tasks,
 )
+
+HOUR = timedelta(hours=1)
 
 _TRUSTED = timedelta(minutes=15)
 """After which all is read again."""
 
 _SLACK = timedelta(minutes=1)
-"""How far the clock of a hub's host may be behind, and a transaction take to commit."""
+"""How far the clock of a hub's host may be behind the server's."""
 
 _SETTLED = timedelta(seconds=10)
-"""After which no row with a lower id can still appear: ids are given out before their
-transactions commit, which may happen in another order."""
+"""How long before its transaction is seen to be under way a row may have been given its id."""
+
+_IN_FLIGHT = 1_000
+"""Ids that may have been given out before the newest and are not committed yet, where there was no
+answer before."""
 
 _MOST_CHANGES = 5_000
-"""Changed tasks, or new attempts, of buckets that have ended that are looked at singly."""
+"""Changes since the last answer, of tasks or of attempts, that are looked at singly."""
 
-_MOST_READS = 8
-"""Statements for the buckets that are missing, of which some may lie far apart."""
+_MOST_FOUND = 20_000
+"""The same, with those that were found before."""
+
+_MOST_SPANS = 8
+"""Into how many parts the buckets that are missing are parted, where they lie apart."""
 
 _SLICE = 24
 """Buckets that one statement reads: with more, its rows take longer than a frame to arrive."""
-
-HOUR = timedelta(hours=1)
-
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 _AHEAD = timedelta(hours=1)
 """How far a worker's clock may be ahead of the server's."""
@@ -61,27 +70,47 @@ _AHEAD = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """How far all is known.
+    """What was so at a moment.
 
-    `gone` changes when rows are deleted, and is None where the server does not tell.
+    `task` and `attempt` are the newest ids. All transactions below `xmin` had ended, none from
+    `xmax` on had begun. `gone` changes when rows are deleted, and is None where the server does not
+    tell.
     """
 
     now: datetime
     task: int
     attempt: int
+    xmin: int
+    xmax: int
     gone: Sequence[int] | None
 
     def follows(self, last: _Mark) -> bool:
         """Whether nothing was deleted since."""
         return self.gone is not None and self.gone == last.gone and self.now >= last.now
 
+    def was_settled(self, later: _Mark) -> bool:
+        """Whether all that was under way at this moment had ended at a later one."""
+        return self.xmax <= later.xmin and self.now <= later.now - _SETTLED
+
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """Changes that were found already: they are found again for as long as _SLACK lasts."""
+class _Changes:
+    """Changes, each with the bucket that it changes: of tasks by id and time, of attempts by id."""
 
-    tasks: frozenset[tuple[int, datetime]] = frozenset()
-    attempts: frozenset[int] = frozenset()
+    tasks: Mapping[tuple[int, float], int]
+    attempts: Mapping[int, int]
+
+    def since(self, last: _Changes) -> _Changes:
+        """Return those that were not found before."""
+        return _Changes(
+            {key: bucket for key, bucket in self.tasks.items() if key not in last.tasks},
+            {key: bucket for key, bucket in self.attempts.items() if key not in last.attempts},
+        )
+
+    @property
+    def most(self) -> int:
+        """How many there are, of tasks or of attempts."""
+        return max(len(self.tasks), len(self.attempts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +121,7 @@ class _Found:
     parts: Sequence[tuple[int, Tally]]
 
 
-Read = Callable[[Stretch], Awaitable[dict[int, Tally]]]
+Read = Callable[[Span], Awaitable[dict[int, Tally]]]
 
 
 class Recent:
@@ -111,15 +140,10 @@ class Recent:
         self._tasks = Buckets()
         self._attempts = Buckets()
         self._marks: list[_Mark] = []
-        """Of the last answers: as far back as _SETTLED."""
-        self._begun = _LONG_AGO
-        self._seen = _Seen()
-        self._forgotten = self._known = 0
+        """Of the last answers, from the newest on that had settled at the last one."""
+        self._seen = _Changes({}, {})
+        self._begun = EPOCH
         self._turn = asyncio.Lock()
-
-    def forget(self) -> None:
-        """Read everything again for the next answer: rows were deleted."""
-        self._forgotten += 1
 
     async def figures(self, length: timedelta) -> tuple[Tally, Tally]:
         """Count the tasks that were created, and the attempts that began, since `length` ago."""
@@ -147,16 +171,16 @@ class Recent:
         return await _sum(self._attempts, whole, parts)
 
     async def _find_tasks(self, low: datetime, now: datetime) -> _Found:
-        async def read(stretch: Stretch) -> dict[int, Tally]:
-            return await read_tasks(self._database, stretch, self._scale, self._worker)
+        async def read(span: Span) -> dict[int, Tally]:
+            return await read_tasks(self._database, span, self._scale, self._worker)
 
         return await self._find(self._tasks, low, now, None, read)
 
     async def _find_attempts(self, low: datetime, now: datetime) -> _Found:
         statuses = await attempt_statuses(self._database)
 
-        async def read(stretch: Stretch) -> dict[int, Tally]:
-            return await read_attempts(self._database, stretch, self._scale, self._worker, statuses)
+        async def read(span: Span) -> dict[int, Tally]:
+            return await read_attempts(self._database, span, self._scale, self._worker, statuses)
 
         return await self._find(self._attempts, low, now, now + _AHEAD, read)
 
@@ -170,10 +194,10 @@ class Recent:
         cut = [scale.bucket(low)] if scale.bucket(low) < whole.start else []
         parts: list[tuple[int, Tally]] = []
         for first, stop in _slices(_spans([*cut, *missing, whole.stop])):
-            stretch = Stretch(
+            span = Span(
                 max(scale.start(first), low), high if stop > whole.stop else scale.start(stop)
             )
-            rows = await read(stretch)
+            rows = await read(span)
             for bucket in range(max(first, whole.start), min(stop, whole.stop)):
                 kept.put(bucket, rows.pop(bucket, {}))
             parts += rows.items()
@@ -181,68 +205,68 @@ class Recent:
 
     async def _catch_up(self) -> datetime:
         """Drop what has changed since the last answer, and return the server's time."""
-        forgotten = self._forgotten
         mark = await self._mark()
-        last = self._marks[-1] if self._marks and self._known == forgotten else None
-        if (
-            last is None
-            or not mark.follows(last)
-            or mark.now - self._begun > _TRUSTED
-            or not await self._drop_changed(mark, last)
-        ):
+        kept = bool(self._marks) and mark.follows(self._marks[-1])
+        if not kept:
+            earlier = replace(mark, task=mark.task - _IN_FLIGHT, attempt=mark.attempt - _IN_FLIGHT)
+            self._marks = [earlier]
+        found = await self._changes(mark, self._settled())
+        fresh = found.since(self._seen)
+        few = found.most <= _MOST_FOUND and fresh.most <= _MOST_CHANGES
+        if kept and few and mark.now - self._begun <= _TRUSTED:
+            await self._drop(fresh, mark)
+        else:
             self._tasks.clear()
             self._attempts.clear()
-            self._marks.clear()
-            self._seen = _Seen()
             self._begun = mark.now
-        self._known = forgotten
+        self._seen = found
         self._marks.append(mark)
         oldest = self._scale.bucket(mark.now - self._reach)
         self._tasks.drop_before(oldest)
         self._attempts.drop_before(oldest)
         return mark.now
 
-    async def _drop_changed(self, mark: _Mark, last: _Mark) -> bool:
-        """Drop the buckets in which something has changed, unless that is too much to look at."""
-        while len(self._marks) > 1 and self._marks[1].now <= mark.now - _SETTLED:
+    def _settled(self) -> _Mark:
+        """Return a moment after which all began that was still under way at the last answer."""
+        last = self._marks[-1]
+        while len(self._marks) > 1 and (
+            self._marks[1].was_settled(last) or self._marks[0].now < last.now - _TRUSTED
+        ):
             del self._marks[0]
-        settled = self._marks[0]
-        span = {
+        return self._marks[0]
+
+    async def _changes(self, mark: _Mark, settled: _Mark) -> _Changes:
+        """Return what was written since `settled`, and maybe some of what was before."""
+        span = self._ended(mark) | {"most": _MOST_FOUND + 1}
+        statuses = await task_statuses(self._database)
+        since = settled.now - _SLACK
+        rows = await self._fetch(_UPDATED_TASKS, span | {"statuses": statuses, "since": since})
+        rows += await self._fetch(_NEW_TASKS, span | {"id": settled.task})
+        attempts = await self._fetch(_NEW_ATTEMPTS, span | {"id": settled.attempt})
+        return _Changes({(id, at): bucket for id, at, bucket in rows}, dict(attempts))
+
+    async def _drop(self, changes: _Changes, mark: _Mark) -> None:
+        self._tasks.drop(changes.tasks.values())
+        self._attempts.drop(changes.attempts.values())
+        if changes.tasks:  # attempts go to the queue that their task has now
+            ids = [id for id, _ in changes.tasks]
+            buckets = await self._fetch(_ATTEMPTS_OF, self._ended(mark) | {"ids": ids})
+            self._attempts.drop(bucket for (bucket,) in buckets)
+
+    def _ended(self, mark: _Mark) -> dict[str, Any]:
+        """Return the parameters that stand for the time that is kept."""
+        return {
             "width": self._scale.seconds,
             "low": mark.now - self._reach,
             "top": self._scale.start(self._scale.bucket(mark.now)),
-            "most": _MOST_CHANGES + 1,
         }
-        tasks = await self._changed_tasks(span, last.now - _SLACK, settled.task)
-        attempts = await self._fetch(_NEW_ATTEMPTS, span | {"id": settled.attempt})
-        if max(len(tasks), len(attempts)) > _MOST_CHANGES:
-            return False
-        changed = [row for key, row in tasks.items() if key not in self._seen.tasks]
-        self._tasks.drop(bucket for _, bucket in changed)
-        began = [bucket for id, bucket in attempts if id not in self._seen.attempts]
-        if changed:
-            # Attempts go to the queue that their task has now.
-            ids = [task_id for task_id, _ in changed]
-            began += [bucket for (bucket,) in await self._fetch(_ATTEMPTS_OF, span | {"ids": ids})]
-        self._attempts.drop(began)
-        self._seen = _Seen(frozenset(tasks), frozenset(id for id, _ in attempts))
-        return True
-
-    async def _changed_tasks(
-        self, span: dict[str, Any], since: datetime, after: int
-    ) -> dict[tuple[int, datetime], tuple[str, int]]:
-        """Return id and bucket of the tasks that were updated or written since."""
-        statuses = await task_statuses(self._database)
-        rows = await self._fetch(_UPDATED_TASKS, span | {"statuses": statuses, "since": since})
-        rows += await self._fetch(_NEW_TASKS, span | {"id": after})
-        return {(id, updated_at): (task_id, bucket) for id, updated_at, task_id, bucket in rows}
 
     async def _mark(self) -> _Mark:
-        [(now, task, attempt, gone)] = await self._fetch(_MARK, {})
-        return _Mark(now, task, attempt, gone)
+        [row] = await self._fetch(_MARK, {})
+        return _Mark(*row)
 
     async def _fetch(self, query: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
-        return await self._database.fetch(query, params)
+        return await self._database.fetch(query, params, seconds=LONG_TIMEOUT)
 
 
 def _spans(buckets: Sequence[int]) -> list[tuple[int, int]]:
@@ -251,7 +275,7 @@ def _spans(buckets: Sequence[int]) -> list[tuple[int, int]]:
     What lies between two that are near each other is read with them.
     """
     apart = [at for at in range(1, len(buckets)) if buckets[at] > buckets[at - 1] + 1]
-    farthest = sorted(apart, key=lambda at: buckets[at - 1] - buckets[at])[: _MOST_READS - 1]
+    farthest = sorted(apart, key=lambda at: buckets[at - 1] - buckets[at])[: _MOST_SPANS - 1]
     cuts = [0, *sorted(farthest), len(buckets)]
     return [(buckets[first], buckets[stop - 1] + 1) for first, stop in pairwise(cuts)]
 
@@ -278,6 +302,8 @@ _MARK = """
 SELECT clock_timestamp(),
     coalesce((SELECT max(t.id) FROM task AS t), 0),
     coalesce((SELECT max(a.id) FROM task_attempt AS a), 0),
+    pg_snapshot_xmin(snapshot)::text::bigint,
+    pg_snapshot_xmax(snapshot)::text::bigint,
     CASE WHEN current_setting('track_counts') = 'on' AND NOT pg_is_in_recovery() THEN ARRAY[
         pg_stat_get_tuples_deleted('task'::regclass),
         pg_stat_get_tuples_deleted('task_attempt'::regclass),
@@ -285,40 +311,35 @@ SELECT clock_timestamp(),
         pg_relation_filenode('task_attempt'::regclass)::bigint,
         (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint
     ] END
+FROM pg_current_snapshot() AS snapshot
 """
 
-
-def _bucket(time: str) -> str:
-    return (
-        f"CASE WHEN {time} >= %(low)s"
-        f" THEN floor(extract(epoch FROM {time}) / %(width)s::float8)::bigint ELSE 0 END"
-    )
-
+# What lies outside of the time that is kept comes to buckets at its ends, which are not kept.
+_CREATED = bucket_of("least(greatest(t.created_at, %(low)s), %(top)s)")
 
 _UPDATED_TASKS = f"""
-SELECT t.id, t.updated_at, t.task_id, {_bucket("t.created_at")} FROM task AS t
+SELECT t.id, extract(epoch FROM t.updated_at)::float8, {_CREATED} FROM task AS t
 WHERE t.status = ANY(%(statuses)s::text[]) AND t.updated_at > %(since)s
-  AND t.created_at < %(top)s
 LIMIT %(most)s
 """
 
 _NEW_TASKS = f"""
-SELECT t.id, t.updated_at, t.task_id, {_bucket("t.created_at")} FROM task AS t
-WHERE t.id > %(id)s AND t.created_at < %(top)s
+SELECT t.id, extract(epoch FROM t.updated_at)::float8, {_CREATED} FROM task AS t
+WHERE t.id > %(id)s
 LIMIT %(most)s
 """
 
 _NEW_ATTEMPTS = f"""
-SELECT a.id, {_bucket("a.started_at")} FROM task_attempt AS a
+SELECT a.id, {bucket_of("greatest(a.started_at, %(low)s)")} FROM task_attempt AS a
 WHERE a.id > %(id)s AND a.started_at < %(top)s
 LIMIT %(most)s
 """
 
 _ATTEMPTS_OF = f"""
-SELECT DISTINCT {_bucket("a.started_at")}
-FROM unnest(%(ids)s::text[]) AS wanted(task_id)
-CROSS JOIN LATERAL (
+SELECT DISTINCT {bucket_of("a.started_at")}
+FROM task AS t CROSS JOIN LATERAL (
     SELECT x.started_at FROM task_attempt AS x
-    WHERE x.task_id = wanted.task_id AND x.started_at >= %(low)s AND x.started_at < %(top)s
+    WHERE x.task_id = t.task_id AND x.started_at >= %(low)s AND x.started_at < %(top)s
 ) AS a
+WHERE t.id = ANY(%(ids)s::bigint[])
 """

@@ -13,6 +13,7 @@ from asynqhub_tui.backends.postgres.recent import HOUR, Recent
 from asynqhub_tui.backends.postgres.rows import all_workers
 from asynqhub_tui.backends.postgres.statuses import attempt_statuses
 from asynqhub_tui.backends.postgres.tallies import (
+    EPOCH,
     FAILED,
     MILLISECONDS,
     SUCCEEDED,
@@ -20,7 +21,7 @@ from asynqhub_tui.backends.postgres.tallies import (
     TOTAL,
     Name,
     Scale,
-    Stretch,
+    Span,
     Tally,
     read_attempts,
 )
@@ -37,18 +38,18 @@ _PENDING_CAP = 2_000
 """How many pending rows are counted, of all workers together."""
 
 _DAY = timedelta(hours=24)
-"""The time that is kept, and the longest stretch of attempts that one statement reads: beyond it
-the planner would rather read the whole table, and sorting it would not fit the memory.
+"""What is always kept."""
+
+_SLICE = timedelta(hours=24)
+"""The longest span of attempts that one statement reads: beyond it the planner would rather read
+the whole table, and sorting it would not fit the memory.
 """
 
 _FINE, _COARSE = timedelta(minutes=5), timedelta(minutes=30)
 """How long the buckets are that a day is made of, and those of longer times."""
 
-_BEGINNING_OF_TIME, _END_OF_TIME = (
-    datetime(1970, 1, 1, tzinfo=UTC),
-    datetime(9000, 1, 1, tzinfo=UTC),
-)
-"""Attempts that started beyond these, as `infinity`, are nobody's."""
+_END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
+"""Attempts that started later, as at `infinity`, or before 1970, are nobody's."""
 
 
 class Statistics:
@@ -65,7 +66,7 @@ class Statistics:
 
     def forget(self) -> None:
         """Read everything again for the next answer: rows were deleted."""
-        self._day.forget()
+        self._day = self._back_to(_DAY)
         self._week = None
 
     async def of_workers(self, window: Window) -> Mapping[str, WorkerStats]:
@@ -75,15 +76,22 @@ class Statistics:
         those of the time in which something has changed. All time reads both tables, the tasks
         within 10 s; where that is not enough it raises Unavailable.
         """
+        if window is not Window.WEEK:
+            self._week = None
+        if window.length is None:
+            return await self._of_all_time(None)
+        recent = self._day
         if window is Window.WEEK:
-            self._week = self._week or self._back_to(window.length)
-            return await self._figures(window, self._week)
-        self._week = None
-        return await self._figures(window, self._day)
+            recent = self._week = self._week or self._back_to(window.length)
+        return await self._figures(window, *await recent.figures(window.length))
 
     async def of_worker(self, worker: str, window: Window) -> WorkerStats:
         """Return the figures of one worker; see TaskRepository.get_worker_stats."""
-        found = await self._figures(window, self._back_to(window.length, worker), worker)
+        if window.length is None:
+            found = await self._of_all_time(worker)
+        else:
+            recent = self._back_to(window.length, worker)
+            found = await self._figures(window, *await recent.figures(window.length), worker)
         return found.get(worker) or WorkerStats(worker_name=worker, window=window)
 
     async def hours_of_workers(self, hours: int) -> Mapping[str, Sequence[TimeSeriesStats]]:
@@ -95,17 +103,13 @@ class Statistics:
         """Return the last hours of one worker; see TaskRepository."""
         return (await _series(self._back_to(hours * HOUR, worker), hours, worker))[worker]
 
-    def _back_to(self, length: timedelta | None, worker: str | None = None) -> Recent:
-        reach = length or _DAY
-        return Recent(self._database, _FINE if reach <= _DAY else _COARSE, reach, worker=worker)
+    def _back_to(self, reach: timedelta, worker: str | None = None) -> Recent:
+        width = _FINE if reach <= _DAY else _COARSE
+        return Recent(self._database, width, reach, worker=worker)
 
     async def _figures(
-        self, window: Window, recent: Recent, worker: str | None = None
+        self, window: Window, tasks: Tally, attempts: Tally, worker: str | None = None
     ) -> Mapping[str, WorkerStats]:
-        if window.length is None:
-            tasks, attempts = await self._of_all_time(worker)
-        else:
-            tasks, attempts = await recent.figures(window.length)
         now, exact = await self._now(worker)
         queues = _by_queue(tasks, attempts)
         return {
@@ -113,7 +117,7 @@ class Statistics:
             for name in queues.keys() | now.keys()
         }
 
-    async def _of_all_time(self, worker: str | None) -> tuple[Tally, Tally]:
+    async def _of_all_time(self, worker: str | None) -> Mapping[str, WorkerStats]:
         database = self._database
         rows = await database.fetch(ALL_TASKS, {"worker": worker}, seconds=LONG_TIMEOUT)
         tasks = {Name(name, queue, status): number for name, queue, status, number in rows}
@@ -122,15 +126,15 @@ class Statistics:
         high = _END_OF_TIME
         while newest := await self._newest_start(statuses, high):
             end = newest + timedelta(microseconds=1)
-            stretch = Stretch(max(end - _DAY, _BEGINNING_OF_TIME), end)
-            tallies = await read_attempts(database, stretch, Scale(_DAY), worker, statuses)
+            span = Span(max(end - _SLICE, EPOCH), end)
+            tallies = await read_attempts(database, span, Scale(_SLICE), worker, statuses)
             for tally in tallies.values():
                 attempts.update(tally)
-            high = stretch.low
-        return tasks, attempts
+            high = span.low
+        return await self._figures(Window.ALL, tasks, attempts, worker)
 
     async def _newest_start(self, statuses: Sequence[str], high: datetime) -> datetime | None:
-        params = {"statuses": list(statuses), "low": _BEGINNING_OF_TIME, "high": high}
+        params = {"statuses": list(statuses), "low": EPOCH, "high": high}
         [(newest,)] = await self._database.fetch(_NEWEST_START, params)
         found: datetime | None = newest
         return found

@@ -1,4 +1,4 @@
-"""Figures of a stretch of time as they stand in the tables: tasks by status, attempts, durations.
+"""Figures of a span of time as they stand in the tables: tasks by status, attempts, durations.
 
 They come as numbers by name for each of its buckets, equal parts of time that can be added up. A
 bucket has the number of whole widths between 1970 and its beginning.
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from asynqhub_tui.backends.postgres.connection import LONG_TIMEOUT, Database
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _USUALLY = timedelta(minutes=10)
 """How long before its attempt a task was created, usually. Older ones are looked up singly."""
@@ -42,15 +42,15 @@ class Scale:
 
     def bucket(self, at: datetime) -> int:
         """Return the bucket that a time lies in."""
-        return (at - _EPOCH) // self.width
+        return (at - EPOCH) // self.width
 
     def start(self, bucket: int) -> datetime:
         """Return the time that a bucket begins at."""
-        return _EPOCH + bucket * self.width
+        return EPOCH + bucket * self.width
 
     def ceiling(self, at: datetime) -> int:
         """Return the first bucket that does not begin before a time."""
-        return -((_EPOCH - at) // self.width)
+        return -((EPOCH - at) // self.width)
 
     @property
     def seconds(self) -> float:
@@ -59,7 +59,7 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Span:
     """What is read: from `low`, and up to `high`, which does not belong to it, or without end."""
 
     low: datetime
@@ -67,16 +67,16 @@ class Stretch:
 
 
 async def read_tasks(
-    database: Database, stretch: Stretch, scale: Scale, worker: str | None
+    database: Database, span: Span, scale: Scale, worker: str | None
 ) -> dict[int, Tally]:
-    """Count the tasks that were created in a stretch of time, of all workers or of one.
+    """Count the tasks that were created in a span of time, of all workers or of one.
 
     What was created beyond the year 9000 counts as of then.
     """
-    span = {"low": stretch.low, "high": stretch.high, "worker": worker, "width": scale.seconds}
+    params = {"low": span.low, "high": span.high, "worker": worker, "width": scale.seconds}
     found: dict[int, dict[Name, int]] = defaultdict(dict)
     for bucket, name, queue, status, number in await database.fetch(
-        _TASKS, span, seconds=LONG_TIMEOUT
+        _TASKS, params, seconds=LONG_TIMEOUT
     ):
         found[bucket][Name(name, queue, status)] = number
     return dict(found)
@@ -84,27 +84,27 @@ async def read_tasks(
 
 async def read_attempts(
     database: Database,
-    stretch: Stretch,
+    span: Span,
     scale: Scale,
     worker: str | None,
     statuses: Sequence[str],
 ) -> dict[int, Tally]:
-    """Count the attempts that began in a stretch of time, each once, however old its task is.
+    """Count the attempts that began in a span of time, each once, however old its task is.
 
-    `statuses` are all that attempts have. The stretch has to have an end.
+    `statuses` are all that attempts have. The span has to have an end.
     """
-    assert stretch.high is not None
-    usually = max((stretch.high - stretch.low) / 4, _USUALLY)
-    span = {
-        "low": stretch.low,
-        "high": stretch.high,
-        "created": stretch.low - usually,
+    assert span.high is not None
+    usually = max((span.high - span.low) / 4, _USUALLY)
+    params = {
+        "low": span.low,
+        "high": span.high,
+        "created": span.low - usually,
         "worker": worker,
         "width": scale.seconds,
         "statuses": list(statuses),
     }
     found: dict[int, dict[Name, int]] = defaultdict(dict)
-    rows: list[tuple[Any, ...]] = await database.fetch(_ATTEMPTS, span, seconds=LONG_TIMEOUT)
+    rows: list[tuple[Any, ...]] = await database.fetch(_ATTEMPTS, params, seconds=LONG_TIMEOUT)
     for bucket, name, queue, *numbers in rows:
         tally = found[bucket]
         for what, number in zip(_OF_ATTEMPTS, numbers, strict=True):
@@ -116,13 +116,14 @@ async def read_attempts(
 _OF_ATTEMPTS = (TOTAL, SUCCEEDED, FAILED, TIMED, MILLISECONDS)
 
 
-def _bucket(time: str) -> str:
+def bucket_of(time: str) -> str:
+    """Write the bucket of a time in SQL, where `width` is its Scale's."""
     return f"floor(extract(epoch FROM {time}) / %(width)s::float8)::bigint"
 
 
 # By way of `worker`, the index on (worker_name, created_at) serves also before PostgreSQL 18.
 _TASKS = f"""
-SELECT {_bucket("least(t.created_at, '9000-01-01Z')")}, t.worker_name, t.queue, t.status, count(*)
+SELECT {bucket_of("least(t.created_at, '9000-01-01Z')")}, t.worker_name, t.queue, t.status, count(*)
 FROM worker AS w JOIN task AS t ON t.worker_name = w.worker_name AND t.created_at >= %(low)s
     AND (%(high)s::timestamptz IS NULL OR t.created_at < %(high)s)
 WHERE %(worker)s::text IS NULL OR w.worker_name = %(worker)s
@@ -138,7 +139,8 @@ WITH attempt AS MATERIALIZED (
         a.task_id, a.status, a.started_at,
         CASE WHEN a.duration_ms IS NOT NULL THEN a.duration_ms
             WHEN isfinite(a.finished_at)
-            THEN greatest(floor(extract(epoch FROM a.finished_at - a.started_at) * 1000), 0)
+            THEN floor(extract(epoch FROM
+                least(greatest(a.finished_at - a.started_at, '0'), '10000 days')) * 1000)
         END AS ms
     FROM task_attempt AS a
     WHERE a.status = ANY(%(statuses)s::text[])
@@ -163,7 +165,7 @@ WITH attempt AS MATERIALIZED (
         LIMIT 1
     ) AS far ON true
 )
-SELECT {_bucket("started_at")}, worker_name, queue, count(*),
+SELECT {bucket_of("started_at")}, worker_name, queue, count(*),
     count(*) FILTER (WHERE status = 'success'),
     count(*) FILTER (WHERE status IN ('fail', 'dead')),
     count(ms) FILTER (WHERE status = 'success'),

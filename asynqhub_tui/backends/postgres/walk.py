@@ -17,8 +17,8 @@ FIRST_LOOK, MOST = 200, 4_000
 row of one stretch of an index."""
 
 MOST_PAGES = 3_500
-"""Pages of the table that one page of a list may take, if no more than FIRST_LOOK rows do: a row
-takes one or less, and several where it was updated since the table was vacuumed."""
+"""About how many pages of the table the rows of a list's page may take, beyond those of its first
+look: a row takes one or less, and several where it was updated since the table was vacuumed."""
 
 _LEAST_DEPTH = 32
 """Rows of each of an index's values that a look reads in any case, to sort those of the same time
@@ -88,7 +88,7 @@ class Walk:
             affordable = (MOST_PAGES - pages) * examined // max(pages, 1)
             most = min(MOST - examined, affordable // 2)
             if stretch.complete or len(rows) >= wanted or most < least:
-                return Stretch(rows, end, stretch.complete, pages)
+                return Stretch(rows, end, stretch.complete)
             needed = _SPARE * (wanted - len(rows)) * examined / max(len(rows), 1)
             examine = min(max(round(needed), FIRST_LOOK), 4 * examine, most)
 
@@ -138,7 +138,7 @@ class Walk:
         }
 
     async def _first(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the place just before the oldest row: the ids of older ones lie before its own."""
+        """Return the place just before the oldest row: nearly always, older ones have lower ids."""
         [(at, id)] = await self._database.fetch(_FIRST, params) or [(_ALWAYS, 0)]
         return {"at": at, "tie": id - 1}
 
@@ -260,7 +260,7 @@ FROM unnest(%(keys)s::text[]) AS key(value)
 CROSS JOIN LATERAL (
     SELECT t.created_at, t.id FROM task AS t
     WHERE t.worker_name = key.value AND t.created_at >= %(low)s::timestamptz
-    ORDER BY t.created_at LIMIT 1
+    ORDER BY t.created_at, t.id LIMIT 1
 ) AS t
 ORDER BY t.created_at, t.id LIMIT 1
 """
