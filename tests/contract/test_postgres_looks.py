@@ -12,7 +12,7 @@ import pytest
 from asynqhub_tui.backends import open_hub
 from asynqhub_tui.backends.postgres import open_tasks, prefix, walk
 from asynqhub_tui.models import OVERDUE, PENDING, RUNNING, Task
-from asynqhub_tui.repository import Cursor, Hub, Page, TaskFilter
+from asynqhub_tui.repository import Cursor, Hub, HubError, Page, TaskFilter
 from tests.contract.builders import ago, both_rows, make_attempt, make_task, make_worker
 from tests.contract.engines import ENGINES, Engine
 
@@ -132,6 +132,25 @@ async def _pages(hub: Hub, filter: TaskFilter, *, down: bool) -> list[Page]:
         after, before = (pages[-1].last, None) if down else (None, pages[-1].first)
         pages.append(await hub.tasks.list_tasks(filter, limit=50, after=after, before=before))
     return pages if down else [replace(page, tasks=page.tasks[::-1]) for page in pages]
+
+
+async def test_ids_are_not_looked_at_where_surely_too_many_begin_so(
+    hub: Hub, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefix, "PREFIX_CAP", 10)
+    engine.load(
+        tasks=[task(f"{number % 2}{number:03}", QUEUES[0], number) for number in range(400)]
+    )
+    filter = TaskFilter(task_id="1")
+    before = await hub.tasks.list_tasks(filter, limit=100)
+    with psycopg.connect(engine.dsn, autocommit=True) as other:
+        other.execute("ANALYZE task")
+    monkeypatch.setattr(prefix, "_BY_PREFIX", "SELECT 1 / 0")
+    page = await hub.tasks.list_tasks(filter, limit=100)
+    assert page == before
+    assert [one.task_id for one in page.tasks] == [f"1{number:03}" for number in range(1, 200, 2)]
+    with pytest.raises(HubError):
+        await hub.tasks.list_tasks(TaskFilter(task_id="100"))
 
 
 @pytest.mark.parametrize("since", [None, 600], ids=["all", "since"])

@@ -9,8 +9,9 @@ from asynqhub_tui.backends.postgres.selection import MATCHES, Selection
 PREFIX_CAP = 1_000
 """How many ids may begin so before a list is searched in its own order instead."""
 
-_ROOM = 1_000
-"""Ids that may appear between counting and reading."""
+_SHORT, _SURELY = 2, 10
+"""A beginning of no more characters is not looked at where the planner expects so many times more
+ids than PREFIX_CAP: to look at that many, all over the table, takes a page for each."""
 
 _LONGEST_ID = 128
 """Characters of a task id, at most (Asynq-Hub's bound)."""
@@ -27,23 +28,30 @@ async def rows_by_prefix(database: Database, selection: Selection) -> list[TaskR
     prefix = selection.prefix or ""
     simple = database.last_character is not None
     last = prefix + (database.last_character or "") * _LONGEST_ID
-    params = selection.params | {"last": last, "cap": PREFIX_CAP + _ROOM}
-    [(near,)] = await database.fetch(_COUNT, params)  # by the index alone, mostly
+    params = selection.params | {"last": last, "cap": PREFIX_CAP + 1}
+    if len(prefix) <= _SHORT:
+        [(explained,)] = await database.fetch(f"EXPLAIN (FORMAT JSON) {_NEAR}", params)
+        if explained[0]["Plan"]["Plan Rows"] >= _SURELY * PREFIX_CAP:
+            return None
+    rows = await database.fetch(_BY_PREFIX, params)
+    [near, *_] = rows[0]
     if near > PREFIX_CAP or (near == 0 and not simple):
         return None
-    return task_rows(await database.fetch(_BY_PREFIX, params))
+    return task_rows(row[1:] for row in rows if row[1] is not None)
 
 
-_NEAR = """
-FROM task AS t
-WHERE t.task_id >= %(prefix)s AND t.task_id <= %(last)s
-ORDER BY t.task_id
-LIMIT %(cap)s
+_NEAR = f"""
+SELECT {TASK_COLUMNS} FROM task AS t WHERE t.task_id >= %(prefix)s AND t.task_id <= %(last)s
 """
 
-_COUNT = f"SELECT count(*) FROM (SELECT {_NEAR}) AS near"
-
 _BY_PREFIX = f"""
-WITH near AS MATERIALIZED (SELECT {TASK_COLUMNS} {_NEAR})
-SELECT {TASK_COLUMNS} FROM near AS t WHERE {MATCHES}
+WITH near AS MATERIALIZED (
+    {_NEAR}
+    ORDER BY t.task_id
+    LIMIT %(cap)s
+), hit AS (
+    SELECT t.* FROM near AS t WHERE {MATCHES}
+)
+SELECT (SELECT count(*) FROM near), {TASK_COLUMNS}
+FROM (SELECT) AS always LEFT JOIN hit AS t ON true
 """

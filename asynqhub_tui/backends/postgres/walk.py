@@ -29,7 +29,7 @@ _SPARE = 1.5
 
 _MAX_ID = 2**63 - 1
 
-_ALWAYS = "-infinity"
+_BEGINNING = "-infinity"
 
 Place = tuple[datetime, int]
 """A time and an id: a row's place in a list."""
@@ -59,7 +59,7 @@ class Walk:
         self._index = index
         self._down = down
         self._params = selection.params
-        self._low: datetime | str = _ALWAYS
+        self._low: datetime | str = _BEGINNING
         if selection.since is not None:
             created = index.key.order is Order.CREATED
             self._low = selection.since if created else selection.since - CLOCK_SLACK
@@ -98,7 +98,7 @@ class Walk:
         bound, probed = None, 0
         depth = max(examine // max(len(self._index.values), 1), _LEAST_DEPTH)
         if self._by_creation:
-            if start is None and not self._down and self._low != _ALWAYS:
+            if start is None and not self._down and self._low != _BEGINNING:
                 params |= await self._first(params)
             bound, probed = await self._created_bound(params, examine)
             if bound is not None:
@@ -127,7 +127,7 @@ class Walk:
         return int(found)
 
     def _from(self, start: Place | None) -> dict[str, Any]:
-        beginning = ("infinity", _MAX_ID) if self._down else (_ALWAYS, -1)
+        beginning = ("infinity", _MAX_ID) if self._down else (_BEGINNING, -1)
         at, tie = start or beginning
         return self._params | {
             "keys": list(self._index.values),
@@ -139,7 +139,7 @@ class Walk:
 
     async def _first(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the place just before the oldest row: nearly always, older ones have lower ids."""
-        [(at, id)] = await self._database.fetch(_FIRST, params) or [(_ALWAYS, 0)]
+        [(at, id)] = await self._database.fetch(_FIRST, params) or [(_BEGINNING, 0)]
         return {"at": at, "tie": id - 1}
 
     async def _created_bound(
