@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from asynqhub_tui.backends.postgres.tallies import Name, Tally
 
@@ -35,9 +35,9 @@ class Buckets:
         for bucket in buckets:
             self._packed.pop(bucket, None)
 
-    def drop_before(self, bucket: int) -> None:
-        """Forget what is older than this one."""
-        self.drop([known for known in self._packed if known < bucket])
+    def keep(self, belongs: Callable[[int], bool]) -> None:
+        """Forget all but those that belong."""
+        self.drop([bucket for bucket in self._packed if not belongs(bucket)])
 
     def clear(self) -> None:
         """Forget all."""

@@ -29,6 +29,8 @@ from asynqhub_tui.backends.postgres.connection import LONG_TIMEOUT, Database
 from asynqhub_tui.backends.postgres.statuses import attempt_statuses, task_statuses
 from asynqhub_tui.backends.postgres.tallies import (
     EPOCH,
+    MOST_BUCKETS,
+    Name,
     Scale,
     Span,
     Tally,
@@ -58,11 +60,11 @@ _MOST_CHANGES = 5_000
 _MOST_FOUND = 20_000
 """The same, with those that were found before."""
 
+_NARROWER = 10
+"""How many times narrower the buckets at the ends are."""
+
 _MOST_SPANS = 8
 """Into how many parts the buckets that are missing are parted, where they lie apart."""
-
-_SLICE = 24
-"""Buckets that one statement reads: with more, its rows take longer than a frame to arrive."""
 
 _AHEAD = timedelta(hours=1)
 """How far a worker's clock may be ahead of the server's."""
@@ -113,47 +115,82 @@ class _Changes:
         return max(len(self.tasks), len(self.attempts))
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What an answer is made of: kept buckets, and parts of others that were read for it."""
-
-    whole: range
-    parts: Sequence[tuple[int, Tally]]
-
-
 Read = Callable[[Span], Awaitable[dict[int, Tally]]]
+
+
+class _Kept:
+    """The buckets of one width: of tasks, and of attempts."""
+
+    def __init__(self, width: timedelta) -> None:
+        self.scale = Scale(width)
+        self.tasks = Buckets()
+        self.attempts = Buckets()
+
+    def keep(self, *spans: Span) -> None:
+        """Forget what does not begin in one of these."""
+        for buckets in (self.tasks, self.attempts):
+            buckets.keep(lambda bucket: any(self.scale.start(bucket) in span for span in spans))
+
+    def clear(self) -> None:
+        """Forget all."""
+        self.tasks.clear()
+        self.attempts.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of an answer: buckets that are kept, and others that were read for it."""
+
+    kept: Buckets
+    scale: Scale
+    whole: range
+    others: Sequence[tuple[int, Tally]]
+
+    async def total(self, within: Span | None = None) -> Tally:
+        """Add up what it holds, or those of its buckets that lie in a span."""
+
+        def lies(bucket: int) -> bool:
+            return within is None or self.scale.start(bucket) in within
+
+        total = Counter(await self.kept.total(filter(lies, self.whole)))
+        for bucket, tally in self.others:
+            if lies(bucket):
+                total.update(tally)
+        return total
 
 
 class Recent:
     """Tasks and attempts of the time back to `reach`, of all workers or of one.
 
-    Buckets are `width` long, of which an hour has a whole number.
+    Most of it is kept in buckets of a `width` of which an hour has a whole number. Its ends, which
+    change with every answer, are made of ones that are a tenth as long.
     """
 
     def __init__(
         self, database: Database, width: timedelta, reach: timedelta, *, worker: str | None = None
     ) -> None:
         self._database = database
-        self._scale = Scale(width)
         self._reach = reach
         self._worker = worker
-        self._tasks = Buckets()
-        self._attempts = Buckets()
+        self._wide = _Kept(width)
+        self._narrow = _Kept(width / _NARROWER)
         self._marks: list[_Mark] = []
         """Of the last answers, from the newest on that had settled at the last one."""
         self._seen = _Changes({}, {})
         self._begun = EPOCH
+        self._oldest = Span(EPOCH, EPOCH)
+        """The end of which figures were last asked for, as far as it is in narrow buckets."""
         self._turn = asyncio.Lock()
 
     async def figures(self, length: timedelta) -> tuple[Tally, Tally]:
         """Count the tasks that were created, and the attempts that began, since `length` ago."""
         async with self._turn:
             now = await self._catch_up()
-            created = await self._find_tasks(now - length, now)
-            tasks = await _sum(self._tasks, created.whole, created.parts)
-            began = await self._find_attempts(now - length, now)
-            attempts = await _sum(self._attempts, began.whole, began.parts)
-        return tasks, attempts
+            low = now - length
+            self._oldest = Span(low, self._middle(low, now).low)
+            tasks = [await part.total() for part in await self._tasks_since(low, now)]
+            attempts = [await part.total() for part in await self._attempts_since(low, now)]
+        return _sum(tasks), _sum(attempts)
 
     async def hours(self, hours: int) -> Mapping[datetime, Tally]:
         """Count the attempts that began in each of the last hours, the present one the last."""
@@ -161,47 +198,56 @@ class Recent:
             now = await self._catch_up()
             last = now.replace(minute=0, second=0, microsecond=0)
             begins = [last - back * HOUR for back in range(hours - 1, -1, -1)]
-            found = await self._find_attempts(begins[0], now)
-            return {begin: await self._of_hour(begin, found) for begin in begins}
+            parts = await self._attempts_since(begins[0], now)
+            return {
+                begin: _sum([await part.total(Span(begin, begin + HOUR)) for part in parts])
+                for begin in begins
+            }
 
-    async def _of_hour(self, begin: datetime, found: _Found) -> Tally:
-        buckets = range(self._scale.bucket(begin), self._scale.bucket(begin + HOUR))
-        whole = [bucket for bucket in buckets if bucket in found.whole]
-        parts = [(bucket, part) for bucket, part in found.parts if bucket in buckets]
-        return await _sum(self._attempts, whole, parts)
+    async def _tasks_since(self, low: datetime, now: datetime) -> list[_Part]:
+        def reading(scale: Scale) -> Read:
+            return lambda span: read_tasks(self._database, span, scale, self._worker)
 
-    async def _find_tasks(self, low: datetime, now: datetime) -> _Found:
-        async def read(span: Span) -> dict[int, Tally]:
-            return await read_tasks(self._database, span, self._scale, self._worker)
+        wide, narrow = self._wide, self._narrow
+        return await self._parts(wide.tasks, narrow.tasks, low, now, None, reading)
 
-        return await self._find(self._tasks, low, now, None, read)
-
-    async def _find_attempts(self, low: datetime, now: datetime) -> _Found:
+    async def _attempts_since(self, low: datetime, now: datetime) -> list[_Part]:
         statuses = await attempt_statuses(self._database)
 
-        async def read(span: Span) -> dict[int, Tally]:
-            return await read_attempts(self._database, span, self._scale, self._worker, statuses)
+        def reading(scale: Scale) -> Read:
+            return lambda span: read_attempts(self._database, span, scale, self._worker, statuses)
 
-        return await self._find(self._attempts, low, now, now + _AHEAD, read)
+        wide, narrow = self._wide, self._narrow
+        high = now + _AHEAD
+        return await self._parts(wide.attempts, narrow.attempts, low, now, high, reading)
 
-    async def _find(
-        self, kept: Buckets, low: datetime, now: datetime, high: datetime | None, read: Read
-    ) -> _Found:
-        """Read what is not kept of the time from `low` on, the newest first, and keep it."""
-        scale = self._scale
-        whole = range(scale.ceiling(low), scale.bucket(now))
-        missing = [bucket for bucket in whole if bucket not in kept]
-        cut = [scale.bucket(low)] if scale.bucket(low) < whole.start else []
-        parts: list[tuple[int, Tally]] = []
-        for first, stop in _slices(_spans([*cut, *missing, whole.stop])):
-            span = Span(
-                max(scale.start(first), low), high if stop > whole.stop else scale.start(stop)
-            )
-            rows = await read(span)
-            for bucket in range(max(first, whole.start), min(stop, whole.stop)):
-                kept.put(bucket, rows.pop(bucket, {}))
-            parts += rows.items()
-        return _Found(whole, parts)
+    async def _parts(
+        self,
+        wide: Buckets,
+        narrow: Buckets,
+        low: datetime,
+        now: datetime,
+        high: datetime | None,
+        reading: Callable[[Scale], Read],
+    ) -> list[_Part]:
+        """Read what is not kept of the time from `low` on, and keep what of it has ended."""
+        middle = self._middle(low, now)
+        ends = self._narrow.scale
+        assert middle.high is not None
+        return [
+            await _read(
+                narrow, ends, Span(middle.high, now), reading(ends), opened=Span(now, high)
+            ),
+            await _read(wide, self._wide.scale, middle, reading(self._wide.scale)),
+            await _read(narrow, ends, Span(low, middle.low), reading(ends)),
+        ]
+
+    def _middle(self, low: datetime, now: datetime) -> Span:
+        """Return the time between the ends, which is made of wide buckets."""
+        scale = self._wide.scale
+        first = scale.start(scale.ceiling(low))
+        # What has just ended still changes often.
+        return Span(first, max(scale.start(scale.bucket(now) - 1), first))
 
     async def _catch_up(self) -> datetime:
         """Drop what has changed since the last answer, and return the server's time."""
@@ -216,14 +262,14 @@ class Recent:
         if kept and few and mark.now - self._begun <= _TRUSTED:
             await self._drop(fresh, mark)
         else:
-            self._tasks.clear()
-            self._attempts.clear()
+            self._wide.clear()
+            self._narrow.clear()
             self._begun = mark.now
         self._seen = found
         self._marks.append(mark)
-        oldest = self._scale.bucket(mark.now - self._reach)
-        self._tasks.drop_before(oldest)
-        self._attempts.drop_before(oldest)
+        begin = mark.now - self._reach
+        self._wide.keep(Span(begin))
+        self._narrow.keep(Span(self._middle(begin, mark.now).high or begin), self._oldest)
         return mark.now
 
     def _settled(self) -> _Mark:
@@ -246,19 +292,24 @@ class Recent:
         return _Changes({(id, at): bucket for id, at, bucket in rows}, dict(attempts))
 
     async def _drop(self, changes: _Changes, mark: _Mark) -> None:
-        self._tasks.drop(changes.tasks.values())
-        self._attempts.drop(changes.attempts.values())
+        began = set(changes.attempts.values())
         if changes.tasks:  # attempts go to the queue that their task has now
             ids = [id for id, _ in changes.tasks]
             buckets = await self._fetch(_ATTEMPTS_OF, self._ended(mark) | {"ids": ids})
-            self._attempts.drop(bucket for (bucket,) in buckets)
+            began.update(bucket for (bucket,) in buckets)
+        created = set(changes.tasks.values())
+        self._narrow.tasks.drop(created)
+        self._narrow.attempts.drop(began)
+        self._wide.tasks.drop({bucket // _NARROWER for bucket in created})
+        self._wide.attempts.drop({bucket // _NARROWER for bucket in began})
 
     def _ended(self, mark: _Mark) -> dict[str, Any]:
-        """Return the parameters that stand for the time that is kept."""
+        """Return the parameters that stand for the time that is kept, in narrow buckets."""
+        scale = self._narrow.scale
         return {
-            "width": self._scale.seconds,
+            "width": scale.microseconds,
             "low": mark.now - self._reach,
-            "top": self._scale.start(self._scale.bucket(mark.now)),
+            "top": scale.start(scale.bucket(mark.now)),
         }
 
     async def _mark(self) -> _Mark:
@@ -269,11 +320,37 @@ class Recent:
         return await self._database.fetch(query, params, seconds=LONG_TIMEOUT)
 
 
+async def _read(
+    kept: Buckets, scale: Scale, within: Span, read: Read, *, opened: Span | None = None
+) -> _Part:
+    """Read what is not kept of a span, the newest first, and keep what are whole buckets of it.
+
+    `opened` is what is read beyond it, with the bucket that it begins in.
+    """
+    assert within.high is not None
+    whole = range(scale.ceiling(within.low), scale.bucket(within.high))
+    missing = [bucket for bucket in whole if bucket not in kept]
+    others: list[tuple[int, Tally]] = []
+    if scale.bucket(within.low) < whole.start and within.low < within.high:
+        missing.insert(0, scale.bucket(within.low))
+    if opened is not None:
+        missing.append(whole.stop)
+    for first, stop in _slices(_spans(missing)):
+        high = scale.start(stop) if stop <= whole.stop or opened is None else opened.high
+        rows = await read(Span(max(scale.start(first), within.low), high))
+        for bucket in range(max(first, whole.start), min(stop, whole.stop)):
+            kept.put(bucket, rows.pop(bucket, {}))
+        others += rows.items()
+    return _Part(kept, scale, whole, others)
+
+
 def _spans(buckets: Sequence[int]) -> list[tuple[int, int]]:
     """Join buckets, which are in order, to a few spans: each from its first to behind its last.
 
     What lies between two that are near each other is read with them.
     """
+    if not buckets:
+        return []
     apart = [at for at in range(1, len(buckets)) if buckets[at] > buckets[at - 1] + 1]
     farthest = sorted(apart, key=lambda at: buckets[at - 1] - buckets[at])[: _MOST_SPANS - 1]
     cuts = [0, *sorted(farthest), len(buckets)]
@@ -283,15 +360,15 @@ def _spans(buckets: Sequence[int]) -> list[tuple[int, int]]:
 def _slices(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Cut spans to what one statement may read, the newest first."""
     return [
-        (max(stop - _SLICE, first), stop)
+        (max(stop - MOST_BUCKETS, first), stop)
         for first, end in reversed(spans)
-        for stop in range(end, first, -_SLICE)
+        for stop in range(end, first, -MOST_BUCKETS)
     ]
 
 
-async def _sum(kept: Buckets, whole: Iterable[int], parts: Iterable[tuple[int, Tally]]) -> Tally:
-    total = Counter(await kept.total(whole))
-    for _, part in parts:
+def _sum(parts: Iterable[Tally]) -> Tally:
+    total: Counter[Name] = Counter()
+    for part in parts:
         total.update(part)
     return total
 

@@ -127,7 +127,7 @@ class Statistics:
         while newest := await self._newest_start(statuses, high):
             end = newest + timedelta(microseconds=1)
             span = Span(max(end - _SLICE, EPOCH), end)
-            tallies = await read_attempts(database, span, Scale(_SLICE), worker, statuses)
+            tallies = await read_attempts(database, span, Scale(HOUR), worker, statuses)
             for tally in tallies.values():
                 attempts.update(tally)
             high = span.low

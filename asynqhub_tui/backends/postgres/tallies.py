@@ -16,8 +16,8 @@ from asynqhub_tui.backends.postgres.connection import LONG_TIMEOUT, Database
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_USUALLY = timedelta(minutes=10)
-"""How long before its attempt a task was created, usually. Older ones are looked up singly."""
+MOST_BUCKETS = 24
+"""Buckets that one statement should read: the rows of more take longer than a frame to arrive."""
 
 TOTAL, SUCCEEDED, FAILED, TIMED, MILLISECONDS = "total", "success", "failed", "timed", "ms"
 """What is told of attempts: `timed` are successes whose duration is known, `ms` their sum."""
@@ -53,9 +53,9 @@ class Scale:
         return -((EPOCH - at) // self.width)
 
     @property
-    def seconds(self) -> float:
+    def microseconds(self) -> int:
         """The width."""
-        return self.width.total_seconds()
+        return self.width // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,9 @@ class Span:
     low: datetime
     high: datetime | None = None
 
+    def __contains__(self, at: datetime) -> bool:
+        return self.low <= at and (self.high is None or at < self.high)
+
 
 async def read_tasks(
     database: Database, span: Span, scale: Scale, worker: str | None
@@ -73,7 +76,7 @@ async def read_tasks(
 
     What was created beyond the year 9000 counts as of then.
     """
-    params = {"low": span.low, "high": span.high, "worker": worker, "width": scale.seconds}
+    params = {"low": span.low, "high": span.high, "worker": worker, "width": scale.microseconds}
     found: dict[int, dict[Name, int]] = defaultdict(dict)
     for bucket, name, queue, status, number in await database.fetch(
         _TASKS, params, seconds=LONG_TIMEOUT
@@ -94,13 +97,14 @@ async def read_attempts(
     `statuses` are all that attempts have. The span has to have an end.
     """
     assert span.high is not None
-    usually = max((span.high - span.low) / 4, _USUALLY)
+    # How long before its attempt a task was created, usually; older ones are looked up singly.
+    usually = max(min(span.high - span.low, MOST_BUCKETS * scale.width) / 4, scale.width)
     params = {
         "low": span.low,
         "high": span.high,
         "created": span.low - usually,
         "worker": worker,
-        "width": scale.seconds,
+        "width": scale.microseconds,
         "statuses": list(statuses),
     }
     found: dict[int, dict[Name, int]] = defaultdict(dict)
@@ -117,8 +121,8 @@ _OF_ATTEMPTS = (TOTAL, SUCCEEDED, FAILED, TIMED, MILLISECONDS)
 
 
 def bucket_of(time: str) -> str:
-    """Write the bucket of a time in SQL, where `width` is its Scale's."""
-    return f"floor(extract(epoch FROM {time}) / %(width)s::float8)::bigint"
+    """Write the bucket of a time in SQL, where `width` is that of its Scale in microseconds."""
+    return f"floor(extract(epoch FROM {time}) * 1000000)::bigint / %(width)s::bigint"
 
 
 # By way of `worker`, the index on (worker_name, created_at) serves also before PostgreSQL 18.
