@@ -50,7 +50,7 @@ _SLACK = timedelta(minutes=1)
 _SETTLED = timedelta(seconds=10)
 """How long before its transaction is seen to be under way a row may have been given its id."""
 
-_IN_FLIGHT = 1_000
+_IN_FLIGHT = 200
 """Ids that may have been given out before the newest and are not committed yet, where there was no
 answer before."""
 
