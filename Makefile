@@ -48,8 +48,8 @@ format: $(READY) ## format the code
 screenshots: $(READY) ## draw screenshots/ anew
 	@$(BIN)/python -m tests.screens.make_screenshots
 
-bench: $(READY) ## measure, and print a table (SIZE=large for the large one)
-	@$(BIN)/python -m tests.benchmarks --size $(or $(SIZE),small)
+bench: $(READY) ## measure, and print a table (SIZE=large for the large one, PART=... for one part)
+	@$(BIN)/python -m tests.benchmarks --size $(or $(SIZE),small) $(if $(PART),--part $(PART))
 
 clean: ## remove the virtual environment and the caches
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

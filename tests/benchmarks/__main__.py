@@ -35,21 +35,26 @@ _PARTS = (
 
 
 def main() -> None:
-    """Run every part and print its tables to standard output; progress goes to standard error."""
+    """Run every part, or one, and print its tables to standard output; progress goes to standard
+    error.
+    """
+    parts = {part.__name__.rpartition(".")[2]: part for part in _PARTS}
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--size", choices=("small", "large"), default="small")
-    size = parser.parse_args().size
-    print(f"# make bench SIZE={size}")
+    parser.add_argument("--part", choices=parts, help="this part alone")
+    arguments = parser.parse_args()
+    size: str = arguments.size
+    chosen = [arguments.part] if arguments.part else [*parts]
+    print(f"# make bench SIZE={size}{f' PART={arguments.part}' if arguments.part else ''}")
     print(f"\n{machine()}; {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     # Each in a process of its own: what one part has left in memory is not the next one's.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context, max_tasks_per_child=1) as pool:
-        for part in _PARTS:
+        for name in chosen:
             began = time.monotonic()
-            for table in pool.submit(tables, part.__name__, size).result():
+            for table in pool.submit(tables, parts[name].__name__, size).result():
                 print(f"\n{table.text()}", flush=True)
-            took = time.monotonic() - began
-            print(f"{part.__name__.rpartition('.')[2]}: {took:.0f} s", file=sys.stderr)
+            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":

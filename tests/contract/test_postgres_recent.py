@@ -35,7 +35,7 @@ MINUTE = timedelta(minutes=1)
 WIDTH, REACH = timedelta(seconds=0.5), timedelta(seconds=30)
 """So short that buckets begin and end while a test goes on."""
 
-STEPS = 24
+STEPS = 18
 
 
 @pytest.fixture
