@@ -69,6 +69,13 @@ def other(engine: Engine) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+@pytest.fixture(autouse=True)
+def few_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let new ids tell of no more than they must: there are few tasks here."""
+    monkeypatch.setattr(module, "_IN_FLIGHT", 2)
+    monkeypatch.setattr(module, "_SETTLED", timedelta(0))
+
+
 class Reads:
     """Notes what is read, of tasks and of attempts."""
 
@@ -253,8 +260,9 @@ async def test_what_was_under_way_at_an_answer_is_found_by_the_next(
 ) -> None:
     """Its rows have lower ids, and an earlier time, than what was seen."""
     began = ago(hours=3)
-    tasks = [make_task(f"t{number}", at=began) for number in range(3)]
-    engine.load(tasks=tasks, attempts=[make_attempt(one.task_id, at=began) for one in tasks])
+    tasks = [make_task("t0", at=began), make_task("t1", at=ago(hours=9)), make_task("t2", at=began)]
+    attempts = [make_attempt(one.task_id, at=one.created_at) for one in tasks]
+    engine.load(tasks=tasks, attempts=attempts)
     if not first:
         await hub.tasks.fleet_stats(Window.DAY)
     with closing(psycopg.connect(engine.dsn)) as slow:
@@ -326,9 +334,12 @@ async def test_where_nothing_has_changed_the_ends_are_read_alone(
         assert span.low > ago(minutes=10) or (span.high or ago()) < ago(hours=23)
 
 
-async def test_what_has_changed_is_read_again_once(hub: Hub, engine: Engine, reads: Reads) -> None:
-    """A task of this morning is retried, and its attempt of then stands with its new queue."""
-    created, began = ago(hours=5), ago(hours=3)
+@pytest.mark.parametrize("back", [timedelta(hours=3), 3 * MINUTE], ids=["wide", "narrow"])
+async def test_what_has_changed_is_read_again_once(
+    hub: Hub, engine: Engine, reads: Reads, back: timedelta
+) -> None:
+    """A task of before is retried, and its attempt of then stands with its new queue."""
+    created, began = ago() - back - MINUTE, ago() - back
     engine.load(
         tasks=[make_task("t1", at=created, status=FAIL)],
         attempts=both_rows("t1", 1, SUCCESS, at=began, took=MINUTE),
@@ -352,10 +363,11 @@ async def test_what_has_changed_is_read_again_once(hub: Hub, engine: Engine, rea
     assert not covers(reads.attempts, began)
 
 
+@pytest.mark.parametrize("back", [timedelta(hours=3), 4 * MINUTE], ids=["wide", "narrow"])
 async def test_an_attempt_that_ends_is_read_again_once(
-    hub: Hub, engine: Engine, reads: Reads
+    hub: Hub, engine: Engine, reads: Reads, back: timedelta
 ) -> None:
-    began = ago(hours=3)
+    began = ago() - back
     engine.load(tasks=[make_task("t1", at=began)], attempts=[make_attempt("t1", at=began)])
     await hub.tasks.fleet_stats(Window.DAY)
     reads.clear()
