@@ -136,9 +136,9 @@ class WorkerTable(Table[WorkerRow]):
             Column("WORKER", 14, self._worker, grow=1, most=28),
             Column("LIVE", 11, self._live),
             Column("BEAT", 4, self._beat, 7, right=True),
-            _now("PEND", 5, lambda stats: stats.pending_tasks, "pending"),
-            _now("RUN", 4, lambda stats: stats.running_tasks, "running"),
-            _now("LATE", 4, lambda stats: stats.overdue_tasks, "overdue", 4),
+            _of_now("PEND", 5, lambda stats: stats.pending_tasks, "pending"),
+            _of_now("RUN", 4, lambda stats: stats.running_tasks, "running"),
+            _of_now("LATE", 4, lambda stats: stats.overdue_tasks, "overdue", 4),
             _of_window("OK", 5, lambda stats: stats.success_tasks, ""),
             _of_window("FAIL", 5, lambda stats: stats.failed_tasks, "fail"),
             _of_window("DEAD", 5, lambda stats: stats.dead_tasks, "dead", 2),
@@ -168,26 +168,31 @@ class WorkerTable(Table[WorkerRow]):
         return (f"{rate:.1f}" if rate < 1000 else figures.number(int(rate))), "" if rate else "dim"
 
 
-def _now(
+def _of_now(
     title: str, width: int, value: Callable[[WorkerStats], int], tone: str, drop: int = 0
 ) -> Column[WorkerRow]:
-    def cell(row: WorkerRow, _: int) -> tuple[str, str]:
-        return _number(value(row.stats), tone) if row.now_known else UNREAD
-
-    return Column(title, width, cell, drop, right=True)
+    return _count(title, width, value, tone, drop, lambda row: row.now_known)
 
 
 def _of_window(
     title: str, width: int, value: Callable[[WorkerStats], int], tone: str, drop: int = 0
 ) -> Column[WorkerRow]:
+    return _count(title, width, value, tone, drop, lambda row: row.window_known)
+
+
+def _count(
+    title: str,
+    width: int,
+    value: Callable[[WorkerStats], int],
+    tone: str,
+    drop: int,
+    known: Callable[[WorkerRow], bool],
+) -> Column[WorkerRow]:
     def cell(row: WorkerRow, _: int) -> tuple[str, str]:
-        return _number(value(row.stats), tone) if row.window_known else UNREAD
+        number = value(row.stats)
+        return (figures.number(number), tone if number else "dim") if known(row) else UNREAD
 
     return Column(title, width, cell, drop, right=True)
-
-
-def _number(number: int, tone: str) -> tuple[str, str]:
-    return figures.number(number), tone if number else "dim"
 
 
 def _success_rate(row: WorkerRow, _: int) -> tuple[str, str]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
 
+from asynqhub_tui import notices
 from asynqhub_tui.backends import open_hub
 from asynqhub_tui.backends.postgres import open_tasks, prefix, walk
+from asynqhub_tui.backends.postgres.connection import Database
 from asynqhub_tui.models import OVERDUE, PENDING, RUNNING, Task
 from asynqhub_tui.repository import Cursor, Hub, HubError, Page, TaskFilter
 from tests.contract.builders import ago, both_rows, make_attempt, make_task, make_worker
@@ -146,8 +149,18 @@ async def test_ids_are_not_looked_at_where_surely_too_many_begin_so(
     with psycopg.connect(engine.dsn, autocommit=True) as other:
         other.execute("ANALYZE task")
     monkeypatch.setattr(prefix, "_BY_PREFIX", "SELECT 1 / 0")
-    page = await hub.tasks.list_tasks(filter, limit=100)
+    fetch, sent = Database._fetch_twice, list[str]()
+
+    async def sending(database: Database, query: str, *further: Any) -> Any:
+        sent.append(query)
+        return await fetch(database, query, *further)
+
+    monkeypatch.setattr(Database, "_fetch_twice", sending)
+    with notices.collecting("list tasks"):  # as in a poll, whose plans are looked at
+        page = await hub.tasks.list_tasks(filter, limit=100)
     assert page == before
+    assert any(query.startswith("EXPLAIN") for query in sent)
+    assert not any("EXPLAIN" in query.removeprefix("EXPLAIN") for query in sent)
     assert [one.task_id for one in page.tasks] == [f"1{number:03}" for number in range(1, 200, 2)]
     with pytest.raises(HubError):
         await hub.tasks.list_tasks(TaskFilter(task_id="100"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 
@@ -12,13 +12,13 @@ import psycopg
 import pytest
 
 from asynqhub_tui.backends import open_hub
-from asynqhub_tui.backends.postgres import recent as module
+from asynqhub_tui.backends.postgres import news, recent
 from asynqhub_tui.backends.postgres.connection import Database
 from asynqhub_tui.backends.postgres.conninfo import parse
 from asynqhub_tui.backends.postgres.recent import Recent
-from asynqhub_tui.backends.postgres.tallies import Span, Tally, read_tasks
+from asynqhub_tui.backends.postgres.tallies import Reader, Span, Tally
 from asynqhub_tui.models import DEAD, FAIL, PENDING, RUNNING, SUCCESS, Window
-from asynqhub_tui.repository import Hub
+from asynqhub_tui.repository import Hub, HubError
 from tests.contract.builders import (
     THEN,
     WORKER,
@@ -72,29 +72,30 @@ def other(engine: Engine) -> Iterator[psycopg.Connection]:
 @pytest.fixture(autouse=True)
 def few_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let new ids tell of no more than they must: there are few tasks here."""
-    monkeypatch.setattr(module, "_IN_FLIGHT", 2)
-    monkeypatch.setattr(module, "_SETTLED", timedelta(0))
+    monkeypatch.setattr(news, "_IN_FLIGHT", 2)
+    monkeypatch.setattr(news, "_SETTLED", timedelta(0))
 
 
 class Reads:
     """Notes what is read, of tasks and of attempts."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.tasks = self._noting(monkeypatch, "read_tasks")
-        self.attempts = self._noting(monkeypatch, "read_attempts")
+        self.tasks: list[Span] = []
+        self.attempts: list[Span] = []
+        tasks, attempts = Reader.tasks, Reader.attempts
 
-    @staticmethod
-    def _noting(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Span]:
-        noted: list[Span] = []
-        read = getattr(module, name)
+        async def noting_tasks(reader: Reader, span: Span) -> dict[int, Tally]:
+            self.tasks.append(span)
+            return await tasks(reader, span)
 
-        async def noting(database: Database, span: Span, *further: object) -> dict[int, Tally]:
-            noted.append(span)
-            found: dict[int, Tally] = await read(database, span, *further)
-            return found
+        async def noting_attempts(
+            reader: Reader, statuses: Sequence[str], span: Span
+        ) -> dict[int, Tally]:
+            self.attempts.append(span)
+            return await attempts(reader, statuses, span)
 
-        monkeypatch.setattr(module, name, noting)
-        return noted
+        monkeypatch.setattr(Reader, "tasks", noting_tasks)
+        monkeypatch.setattr(Reader, "attempts", noting_attempts)
 
     @property
     def minutes(self) -> float:
@@ -109,9 +110,9 @@ class Reads:
         self.attempts.clear()
 
 
-def covers(spans: list[Span], at: datetime) -> bool:
+def covers(spans: Sequence[Span], at: datetime) -> bool:
     """Tell whether what was created or began at a time was read."""
-    return any(one.low <= at and (one.high is None or at < one.high) for one in spans)
+    return any(at in span for span in spans)
 
 
 @pytest.fixture
@@ -320,18 +321,19 @@ async def test_durations_beyond_measure_do_not_spoil_the_sum(hub: Hub, engine: E
 async def test_where_nothing_has_changed_the_ends_are_read_alone(
     hub: Hub, engine: Engine, reads: Reads
 ) -> None:
-    engine.load(tasks=[make_task(f"t{back}", at=ago(minutes=back)) for back in range(10, 1440, 60)])
+    engine.load(tasks=[make_task(f"t{back}", at=ago(minutes=back)) for back in range(30, 1430, 60)])
     first = await hub.tasks.fleet_stats(Window.DAY)
     assert covers(reads.tasks, ago(hours=12))
     assert covers(reads.attempts, ago(hours=12))
     assert first[WORKER].total_tasks == 24
     reads.clear()
     assert await hub.tasks.fleet_stats(Window.DAY) == first
-    assert await hub.tasks.fleet_series(24) == await hub.tasks.fleet_series(24)
+    await hub.tasks.fleet_series(24)
+    await hub.tasks.fleet_series(24)
     assert reads.tasks
     assert reads.attempts
     for span in (*reads.tasks, *reads.attempts):
-        assert span.low > ago(minutes=10) or (span.high or ago()) < ago(hours=23)
+        assert span.low > ago(minutes=11) or (span.high or ago()) < ago(hours=23)
 
 
 @pytest.mark.parametrize("back", [timedelta(hours=3), 3 * MINUTE], ids=["wide", "narrow"])
@@ -384,7 +386,7 @@ async def test_an_attempt_that_ends_is_read_again_once(
 async def test_after_too_much_has_changed_all_is_read_again(
     hub: Hub, engine: Engine, reads: Reads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_MOST_CHANGES", 3)
+    monkeypatch.setattr(news, "_MOST_CHANGES", 3)
     engine.load(tasks=[make_task(f"t{back}", at=ago(hours=back)) for back in range(1, 9)])
     await hub.tasks.fleet_stats(Window.DAY)
     for many in (3, 4):
@@ -401,11 +403,9 @@ async def test_all_is_read_again_in_the_end_and_where_deletions_are_not_told(
     hub: Hub, engine: Engine, reads: Reads, monkeypatch: pytest.MonkeyPatch, patched: str
 ) -> None:
     if patched == "_TRUSTED":
-        monkeypatch.setattr(module, "_TRUSTED", timedelta(0))
+        monkeypatch.setattr(news, "_TRUSTED", timedelta(0))
     else:  # as on a standby
-        monkeypatch.setattr(
-            module, "_MARK", module._MARK.replace("NOT pg_is_in_recovery()", "false")
-        )
+        monkeypatch.setattr(news, "_MARK", news._MARK.replace("NOT pg_is_in_recovery()", "false"))
     engine.load(tasks=[make_task("t1", at=ago(hours=5))])
     for _ in range(2):
         reads.clear()
@@ -442,18 +442,18 @@ async def test_an_answer_that_is_cancelled_leaves_nothing_half_known(
 ) -> None:
     engine.load(tasks=[make_task(f"t{back}", at=ago(minutes=back)) for back in range(5, 1400, 7)])
     expected = await hub.tasks.get_worker_stats(WORKER, Window.DAY)
-    read, reached = read_tasks, asyncio.Event()
+    read, reached = Reader.tasks, asyncio.Event()
     count = 0
 
-    async def reading(*args: object) -> dict[int, Tally]:
+    async def reading(reader: Reader, span: Span) -> dict[int, Tally]:
         nonlocal count
         count += 1
         if count == 5:
             reached.set()
             await asyncio.Event().wait()
-        return await read(*args)  # type: ignore[arg-type]
+        return await read(reader, span)
 
-    monkeypatch.setattr(module, "read_tasks", reading)
+    monkeypatch.setattr(Reader, "tasks", reading)
     asked = asyncio.ensure_future(hub.tasks.fleet_stats(Window.DAY))
     await reached.wait()
     asked.cancel()
@@ -465,6 +465,49 @@ async def test_an_answer_that_is_cancelled_leaves_nothing_half_known(
     assert found.success_tasks == 1
     assert found.total_tasks == expected.total_tasks
     assert count < 5 + 13  # the rest of twelve slices, and the ends
+
+
+@pytest.mark.parametrize("changed", ["deleted", "updated"])
+async def test_what_an_answer_that_failed_has_found_is_found_again(
+    hub: Hub,
+    engine: Engine,
+    other: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: str,
+) -> None:
+    engine.load(tasks=[make_task(f"t{back}", at=ago(hours=back)) for back in range(1, 9)])
+    await hub.tasks.fleet_stats(Window.DAY)
+    if changed == "deleted":
+        other.execute("DELETE FROM task WHERE task_id = 't3'")
+        other.execute("SELECT pg_stat_force_next_flush()")
+    else:
+        await hub.tasks.update_task_status("t3", SUCCESS, 1, None, None)
+    for statement in (
+        "_NEW_ATTEMPTS",
+        "_ATTEMPTS_OF" if changed == "updated" else "_UPDATED_TASKS",
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(news, statement, "SELECT 1 / 0")
+            with pytest.raises(HubError):
+                await hub.tasks.fleet_stats(Window.DAY)
+    stats = (await hub.tasks.fleet_stats(Window.DAY))[WORKER]
+    assert stats == await hub.tasks.get_worker_stats(WORKER, Window.DAY)
+    assert (stats.total_tasks, stats.success_tasks) == ((7, 0) if changed == "deleted" else (8, 1))
+
+
+async def test_after_more_was_found_than_is_looked_at_it_begins_anew(
+    hub: Hub, engine: Engine, reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has been under way for long holds up what is new."""
+    engine.load(tasks=[make_task(f"t{back}", at=ago(hours=back)) for back in range(1, 9)])
+    await hub.tasks.fleet_stats(Window.DAY)
+    monkeypatch.setattr(news, "_MOST_FOUND", 3)
+    for back in range(1, 5):
+        await hub.tasks.update_task_status(f"t{back}", SUCCESS, 1, None, None)
+    assert (await hub.tasks.fleet_stats(Window.DAY))[WORKER].success_tasks == 4
+    monkeypatch.undo()
+    await hub.tasks.update_task_status("t8", SUCCESS, 1, None, None)
+    assert (await hub.tasks.fleet_stats(Window.DAY))[WORKER].success_tasks == 5
 
 
 async def test_a_week_is_kept_while_it_is_looked_at(hub: Hub, engine: Engine, reads: Reads) -> None:
@@ -480,8 +523,9 @@ async def test_a_week_is_kept_while_it_is_looked_at(hub: Hub, engine: Engine, re
         assert covers(reads.tasks, ago(days=4)) == whole
 
 
-def test_what_is_missing_is_read_in_a_few_spans() -> None:
-    spans = module._spans
+def test_what_is_missing_is_read_in_a_few_spans(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent, "_MOST_SPANS", 8)
+    spans = recent._spans
     assert spans([7]) == [(7, 8)]
     assert spans([1, 2, 3, 7, 8, 20]) == [(1, 4), (7, 9), (20, 21)]
     far = [at * at for at in range(12)]
@@ -492,4 +536,4 @@ def test_what_is_missing_is_read_in_a_few_spans() -> None:
 
 
 def test_spans_are_cut_to_slices_the_newest_first() -> None:
-    assert module._slices([(0, 3), (10, 60)]) == [(36, 60), (12, 36), (10, 12), (0, 3)]
+    assert recent._slices([(0, 3), (10, 60)]) == [(36, 60), (12, 36), (10, 12), (0, 3)]

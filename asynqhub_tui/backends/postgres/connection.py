@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import string
 import sys
@@ -24,7 +25,7 @@ from asynqhub_tui.backends.postgres.errors import (
     unwritable,
 )
 from asynqhub_tui.backends.postgres.kept import KeptConnection
-from asynqhub_tui.backends.postgres.plans import Plans
+from asynqhub_tui.backends.postgres.plans import Plan, Plans
 from asynqhub_tui.backends.postgres.times import BoundedTimestamptzLoader
 from asynqhub_tui.repository import HubError, Refused, Unavailable
 
@@ -133,6 +134,13 @@ class Database:
             await self._look_at_plan(question, query, params)
         return rows
 
+    async def explain(self, query: str, params: Params | None = None) -> Plan:
+        """Return how a statement would be run; it is not run."""
+        [(found,)] = await self._fetch_twice(f"EXPLAIN (FORMAT JSON) {query}", params, READ_TIMEOUT)
+        plans = json.loads(found) if isinstance(found, str) else found
+        plan: Plan = plans[0]["Plan"]
+        return plan
+
     async def _fetch_twice(self, query: str, params: Params | None, seconds: float) -> list[Row]:
         try:
             return await self._fetch(query, params, seconds)
@@ -145,11 +153,9 @@ class Database:
 
     async def _look_at_plan(self, question: str, query: str, params: Params | None) -> None:
         try:
-            rows = await self._fetch_twice(f"EXPLAIN (FORMAT JSON) {query}", params, READ_TIMEOUT)
+            plan = await self.explain(query, params)
         except HubError:
             return  # the question has its own answer all the same, or its own error
-        explained = rows[0][0] if rows and rows[0] else None
-        plan = explained[0].get("Plan", {}) if isinstance(explained, list) and explained else {}
         if (table := self._plans.learn(question, query, plan)) is not None:
             notices.notice(f"reads all of {table}")
 

@@ -10,6 +10,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+Plan = Mapping[str, Any]
+"""A node of a plan, as EXPLAIN (FORMAT JSON) writes it."""
+
 SCAN_COST = 5_000.0
 """From which cost on reading a whole table is too much for a poll; the unit of PostgreSQL's
 planner, to which a page read in order is 1."""

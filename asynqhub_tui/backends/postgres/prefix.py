@@ -30,8 +30,8 @@ async def rows_by_prefix(database: Database, selection: Selection) -> list[TaskR
     last = prefix + (database.last_character or "") * _LONGEST_ID
     params = selection.params | {"last": last, "cap": PREFIX_CAP + 1}
     if len(prefix) <= _SHORT:
-        [(explained,)] = await database.fetch(f"EXPLAIN (FORMAT JSON) {_NEAR}", params)
-        if explained[0]["Plan"]["Plan Rows"] >= _SURELY * PREFIX_CAP:
+        plan = await database.explain(_NEAR, params)
+        if plan["Plan Rows"] >= _SURELY * PREFIX_CAP:
             return None
     rows = await database.fetch(_BY_PREFIX, params)
     [near, *_] = rows[0]

@@ -3,15 +3,8 @@
 What is kept are buckets of time that have ended. Before each answer those are dropped in which
 something has changed since the last one, and read again with the two that an answer cuts through:
 its oldest and the present one. So every number is one that was read, never one that was guessed
-from what came in between.
-
-What changed is told by `updated_at` of tasks and by the ids of new rows, also of transactions that
-were under way at the last answer. Deleted rows are told by the server's own count of them, which a
-session reports within seconds, a minute at most; then all is read again.
-
-So it is every quarter of an hour, for what none of this tells, and what the hub does not do: a row
-that was altered without its `updated_at`, or written under an old id; a clock that is more than a
-minute behind; a transaction of more than a quarter of an hour.
+from what came in between. How a change is found, and what is found only a quarter of an hour later,
+when everything is read again, tells `News`.
 """
 
 from __future__ import annotations
@@ -19,110 +12,43 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
-from typing import Any
 
 from asynqhub_tui.backends.postgres.buckets import Buckets
-from asynqhub_tui.backends.postgres.connection import LONG_TIMEOUT, Database
-from asynqhub_tui.backends.postgres.statuses import attempt_statuses, task_statuses
+from asynqhub_tui.backends.postgres.connection import LONG_TIMEOUT, READ_TIMEOUT, Database
+from asynqhub_tui.backends.postgres.news import News
+from asynqhub_tui.backends.postgres.statuses import attempt_statuses
 from asynqhub_tui.backends.postgres.tallies import (
     EPOCH,
     MOST_BUCKETS,
     Name,
+    Reader,
     Scale,
     Span,
     Tally,
-    bucket_of,
-    read_attempts,
-    read_tasks,
 )
 
 HOUR = timedelta(hours=1)
 
-_TRUSTED = timedelta(minutes=15)
-"""After which all is read again."""
-
-_SLACK = timedelta(minutes=1)
-"""How far the clock of a hub's host may be behind the server's."""
-
-_SETTLED = timedelta(seconds=10)
-"""How long before its transaction is seen to be under way a row may have been given its id."""
-
-_IN_FLIGHT = 200
-"""Ids that may have been given out before the newest and are not committed yet, where there was no
-answer before."""
-
-_MOST_CHANGES = 5_000
-"""Changes since the last answer, of tasks or of attempts, that are looked at singly."""
-
-_MOST_FOUND = 20_000
-"""The same, with those that were found before."""
-
 _NARROWER = 10
 """How many times narrower the buckets at the ends are."""
 
-_MOST_SPANS = 8
+_MOST_SPANS = 24
 """Into how many parts the buckets that are missing are parted, where they lie apart."""
 
 _AHEAD = timedelta(hours=1)
 """How far a worker's clock may be ahead of the server's."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """What was so at a moment.
-
-    `task` and `attempt` are the newest ids. All transactions below `xmin` had ended, none from
-    `xmax` on had begun. `gone` changes when rows are deleted, and is None where the server does not
-    tell.
-    """
-
-    now: datetime
-    task: int
-    attempt: int
-    xmin: int
-    xmax: int
-    gone: Sequence[int] | None
-
-    def follows(self, last: _Mark) -> bool:
-        """Whether nothing was deleted since."""
-        return self.gone is not None and self.gone == last.gone and self.now >= last.now
-
-    def was_settled(self, later: _Mark) -> bool:
-        """Whether all that was under way at this moment had ended at a later one."""
-        return self.xmax <= later.xmin and self.now <= later.now - _SETTLED
-
-
-@dataclass(frozen=True, slots=True)
-class _Changes:
-    """Changes, each with the bucket that it changes: of tasks by id and time, of attempts by id."""
-
-    tasks: Mapping[tuple[int, float], int]
-    attempts: Mapping[int, int]
-
-    def since(self, last: _Changes) -> _Changes:
-        """Return those that were not found before."""
-        return _Changes(
-            {key: bucket for key, bucket in self.tasks.items() if key not in last.tasks},
-            {key: bucket for key, bucket in self.attempts.items() if key not in last.attempts},
-        )
-
-    @property
-    def most(self) -> int:
-        """How many there are, of tasks or of attempts."""
-        return max(len(self.tasks), len(self.attempts))
-
-
-Read = Callable[[Span], Awaitable[dict[int, Tally]]]
-
-
 class _Kept:
-    """The buckets of one width: of tasks, and of attempts."""
+    """The buckets of one width, of tasks and of attempts, and what reads them."""
 
-    def __init__(self, width: timedelta) -> None:
-        self.scale = Scale(width)
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.scale = reader.scale
         self.tasks = Buckets()
         self.attempts = Buckets()
 
@@ -139,9 +65,9 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A part of an answer: buckets that are kept, and others that were read for it."""
+    """A part of an answer: the buckets in `whole` are kept, the others were read for it."""
 
-    kept: Buckets
+    buckets: Buckets
     scale: Scale
     whole: range
     others: Sequence[tuple[int, Tally]]
@@ -152,18 +78,15 @@ class _Part:
         def lies(bucket: int) -> bool:
             return within is None or self.scale.start(bucket) in within
 
-        total = Counter(await self.kept.total(filter(lies, self.whole)))
-        for bucket, tally in self.others:
-            if lies(bucket):
-                total.update(tally)
-        return total
+        kept = await self.buckets.total(filter(lies, self.whole))
+        return added([kept, *(tally for bucket, tally in self.others if lies(bucket))])
 
 
 class Recent:
-    """Tasks and attempts of the time back to `reach`, of all workers or of one.
+    """Tasks and attempts of the time back to `reach`, of all workers; or once, of one.
 
-    Most of it is kept in buckets of a `width` of which an hour has a whole number. Its ends, which
-    change with every answer, are made of ones that are a tenth as long.
+    Most of it is kept in buckets of a `width` of which an hour has a whole number, and `reach` two
+    at least. Its ends, which change with every answer, are made of ones that are a tenth as long.
     """
 
     def __init__(
@@ -171,15 +94,12 @@ class Recent:
     ) -> None:
         self._database = database
         self._reach = reach
-        self._worker = worker
-        self._wide = _Kept(width)
-        self._narrow = _Kept(width / _NARROWER)
-        self._marks: list[_Mark] = []
-        """Of the last answers, from the newest on that had settled at the last one."""
-        self._seen = _Changes({}, {})
-        self._begun = EPOCH
+        self._wide = _Kept(Reader(database, Scale(width), worker, seconds=LONG_TIMEOUT))
+        narrow = Scale(width / _NARROWER)
+        self._narrow = _Kept(Reader(database, narrow, worker, seconds=READ_TIMEOUT))
+        self._news = News(database, narrow, reach) if worker is None else None
         self._oldest = Span(EPOCH, EPOCH)
-        """The end of which figures were last asked for, as far as it is in narrow buckets."""
+        """The old end of the figures that were last asked for."""
         self._turn = asyncio.Lock()
 
     async def figures(self, length: timedelta) -> tuple[Tally, Tally]:
@@ -187,10 +107,10 @@ class Recent:
         async with self._turn:
             now = await self._catch_up()
             low = now - length
-            self._oldest = Span(low, self._middle(low, now).low)
+            self._oldest = Span(low, self._middle(low, now)[0])
             tasks = [await part.total() for part in await self._tasks_since(low, now)]
             attempts = [await part.total() for part in await self._attempts_since(low, now)]
-        return _sum(tasks), _sum(attempts)
+        return added(tasks), added(attempts)
 
     async def hours(self, hours: int) -> Mapping[datetime, Tally]:
         """Count the attempts that began in each of the last hours, the present one the last."""
@@ -200,148 +120,99 @@ class Recent:
             begins = [last - back * HOUR for back in range(hours - 1, -1, -1)]
             parts = await self._attempts_since(begins[0], now)
             return {
-                begin: _sum([await part.total(Span(begin, begin + HOUR)) for part in parts])
+                begin: added([await part.total(Span(begin, begin + HOUR)) for part in parts])
                 for begin in begins
             }
 
-    async def _tasks_since(self, low: datetime, now: datetime) -> list[_Part]:
-        def reading(scale: Scale) -> Read:
-            return lambda span: read_tasks(self._database, span, scale, self._worker)
-
-        wide, narrow = self._wide, self._narrow
-        return await self._parts(wide.tasks, narrow.tasks, low, now, None, reading)
-
-    async def _attempts_since(self, low: datetime, now: datetime) -> list[_Part]:
-        statuses = await attempt_statuses(self._database)
-
-        def reading(scale: Scale) -> Read:
-            return lambda span: read_attempts(self._database, span, scale, self._worker, statuses)
-
-        wide, narrow = self._wide, self._narrow
-        high = now + _AHEAD
-        return await self._parts(wide.attempts, narrow.attempts, low, now, high, reading)
-
-    async def _parts(
-        self,
-        wide: Buckets,
-        narrow: Buckets,
-        low: datetime,
-        now: datetime,
-        high: datetime | None,
-        reading: Callable[[Scale], Read],
-    ) -> list[_Part]:
-        """Read what is not kept of the time from `low` on, and keep what of it has ended."""
-        middle = self._middle(low, now)
-        ends = self._narrow.scale
-        assert middle.high is not None
-        return [
-            await _read(
-                narrow, ends, Span(middle.high, now), reading(ends), opened=Span(now, high)
-            ),
-            await _read(wide, self._wide.scale, middle, reading(self._wide.scale)),
-            await _read(narrow, ends, Span(low, middle.low), reading(ends)),
-        ]
-
-    def _middle(self, low: datetime, now: datetime) -> Span:
-        """Return the time between the ends, which is made of wide buckets."""
-        scale = self._wide.scale
-        first = scale.start(scale.ceiling(low))
-        # What has just ended still changes often.
-        return Span(first, max(scale.start(scale.bucket(now) - 1), first))
-
     async def _catch_up(self) -> datetime:
         """Drop what has changed since the last answer, and return the server's time."""
-        mark = await self._mark()
-        kept = bool(self._marks) and mark.follows(self._marks[-1])
-        if not kept:
-            earlier = replace(mark, task=mark.task - _IN_FLIGHT, attempt=mark.attempt - _IN_FLIGHT)
-            self._marks = [earlier]
-        found = await self._changes(mark, self._settled())
-        fresh = found.since(self._seen)
-        few = found.most <= _MOST_FOUND and fresh.most <= _MOST_CHANGES
-        if kept and few and mark.now - self._begun <= _TRUSTED:
-            await self._drop(fresh, mark)
+        wide, narrow = self._wide, self._narrow
+        if self._news is None:
+            [(now,)] = await self._database.fetch("SELECT clock_timestamp()")
+            found: datetime = now
+            return found
+        news = await self._news.ask()
+        if news.created is None or news.began is None:
+            wide.clear()
+            narrow.clear()
         else:
-            self._wide.clear()
-            self._narrow.clear()
-            self._begun = mark.now
-        self._seen = found
-        self._marks.append(mark)
-        begin = mark.now - self._reach
-        self._wide.keep(Span(begin))
-        self._narrow.keep(Span(self._middle(begin, mark.now).high or begin), self._oldest)
-        return mark.now
+            narrow.tasks.drop(news.created)
+            narrow.attempts.drop(news.began)
+            wide.tasks.drop({bucket // _NARROWER for bucket in news.created})
+            wide.attempts.drop({bucket // _NARROWER for bucket in news.began})
+        begin = news.now - self._reach
+        wide.keep(Span(begin))
+        narrow.keep(Span(self._middle(begin, news.now)[1]), self._oldest)
+        return news.now
 
-    def _settled(self) -> _Mark:
-        """Return a moment after which all began that was still under way at the last answer."""
-        last = self._marks[-1]
-        while len(self._marks) > 1 and (
-            self._marks[1].was_settled(last) or self._marks[0].now < last.now - _TRUSTED
-        ):
-            del self._marks[0]
-        return self._marks[0]
+    async def _tasks_since(self, low: datetime, now: datetime) -> list[_Part]:
+        """Read what is not kept of the time from `low` on, and keep what of it has ended."""
+        wide, narrow = self._wide, self._narrow
+        first, last = self._middle(low, now)
+        ends = partial(_read, narrow.tasks, narrow.scale, narrow.reader.tasks)
+        return [
+            await ends(last, now, beyond=Span(now)),
+            await _read(wide.tasks, wide.scale, wide.reader.tasks, first, last),
+            await ends(low, first),
+        ]
 
-    async def _changes(self, mark: _Mark, settled: _Mark) -> _Changes:
-        """Return what was written since `settled`, and maybe some of what was before."""
-        span = self._ended(mark) | {"most": _MOST_FOUND + 1}
-        statuses = await task_statuses(self._database)
-        since = settled.now - _SLACK
-        rows = await self._fetch(_UPDATED_TASKS, span | {"statuses": statuses, "since": since})
-        rows += await self._fetch(_NEW_TASKS, span | {"id": settled.task})
-        attempts = await self._fetch(_NEW_ATTEMPTS, span | {"id": settled.attempt})
-        return _Changes({(id, at): bucket for id, at, bucket in rows}, dict(attempts))
+    async def _attempts_since(self, low: datetime, now: datetime) -> list[_Part]:
+        wide, narrow = self._wide, self._narrow
+        statuses = await attempt_statuses(self._database)
+        first, last = self._middle(low, now)
+        read = partial(narrow.reader.attempts, statuses)
+        ends = partial(_read, narrow.attempts, narrow.scale, read)
+        read = partial(wide.reader.attempts, statuses)
+        return [
+            await ends(last, now, beyond=Span(now, now + _AHEAD)),
+            await _read(wide.attempts, wide.scale, read, first, last),
+            await ends(low, first),
+        ]
 
-    async def _drop(self, changes: _Changes, mark: _Mark) -> None:
-        began = set(changes.attempts.values())
-        if changes.tasks:  # attempts go to the queue that their task has now
-            ids = [id for id, _ in changes.tasks]
-            buckets = await self._fetch(_ATTEMPTS_OF, self._ended(mark) | {"ids": ids})
-            began.update(bucket for (bucket,) in buckets)
-        created = set(changes.tasks.values())
-        self._narrow.tasks.drop(created)
-        self._narrow.attempts.drop(began)
-        self._wide.tasks.drop({bucket // _NARROWER for bucket in created})
-        self._wide.attempts.drop({bucket // _NARROWER for bucket in began})
-
-    def _ended(self, mark: _Mark) -> dict[str, Any]:
-        """Return the parameters that stand for the time that is kept, in narrow buckets."""
-        scale = self._narrow.scale
-        return {
-            "width": scale.microseconds,
-            "low": mark.now - self._reach,
-            "top": scale.start(scale.bucket(mark.now)),
-        }
-
-    async def _mark(self) -> _Mark:
-        [row] = await self._fetch(_MARK, {})
-        return _Mark(*row)
-
-    async def _fetch(self, query: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
-        return await self._database.fetch(query, params, seconds=LONG_TIMEOUT)
+    def _middle(self, low: datetime, now: datetime) -> tuple[datetime, datetime]:
+        """Return from when to when it is made of wide buckets: not what has ended just now, as
+        that still changes often.
+        """
+        scale = self._wide.scale
+        first = scale.start(scale.ceiling(low))
+        return first, max(scale.start(scale.bucket(now) - 1), first)
 
 
 async def _read(
-    kept: Buckets, scale: Scale, within: Span, read: Read, *, opened: Span | None = None
+    buckets: Buckets,
+    scale: Scale,
+    read: Callable[[Span], Awaitable[dict[int, Tally]]],
+    low: datetime,
+    high: datetime,
+    *,
+    beyond: Span | None = None,
 ) -> _Part:
-    """Read what is not kept of a span, the newest first, and keep what are whole buckets of it.
+    """Read what is not kept of the time from `low` to `high`, and keep what are whole buckets.
 
-    `opened` is what is read beyond it, with the bucket that it begins in.
+    With `beyond`, which begins at `high`, all of that is read, too.
     """
-    assert within.high is not None
-    whole = range(scale.ceiling(within.low), scale.bucket(within.high))
-    missing = [bucket for bucket in whole if bucket not in kept]
+    whole = range(scale.ceiling(low), scale.bucket(high))
+    missing = [bucket for bucket in whole if bucket not in buckets]
     others: list[tuple[int, Tally]] = []
-    if scale.bucket(within.low) < whole.start and within.low < within.high:
-        missing.insert(0, scale.bucket(within.low))
-    if opened is not None:
+    if scale.bucket(low) < whole.start and low < high:
+        missing.insert(0, scale.bucket(low))
+    if beyond is not None:
         missing.append(whole.stop)
     for first, stop in _slices(_spans(missing)):
-        high = scale.start(stop) if stop <= whole.stop or opened is None else opened.high
-        rows = await read(Span(max(scale.start(first), within.low), high))
+        end = beyond.high if beyond is not None and stop > whole.stop else scale.start(stop)
+        rows = await read(Span(max(scale.start(first), low), end))
         for bucket in range(max(first, whole.start), min(stop, whole.stop)):
-            kept.put(bucket, rows.pop(bucket, {}))
+            buckets.put(bucket, rows.pop(bucket, {}))
         others += rows.items()
-    return _Part(kept, scale, whole, others)
+    return _Part(buckets, scale, whole, others)
+
+
+def added(tallies: Iterable[Tally]) -> Tally:
+    """Add up tallies."""
+    total: Counter[Name] = Counter()
+    for tally in tallies:
+        total.update(tally)
+    return total
 
 
 def _spans(buckets: Sequence[int]) -> list[tuple[int, int]]:
@@ -364,59 +235,3 @@ def _slices(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         for first, end in reversed(spans)
         for stop in range(end, first, -MOST_BUCKETS)
     ]
-
-
-def _sum(parts: Iterable[Tally]) -> Tally:
-    total: Counter[Name] = Counter()
-    for part in parts:
-        total.update(part)
-    return total
-
-
-# Rows are gone, too, where another file took the place of a table's, or another server the place
-# of this one. A standby does not count.
-_MARK = """
-SELECT clock_timestamp(),
-    coalesce((SELECT max(t.id) FROM task AS t), 0),
-    coalesce((SELECT max(a.id) FROM task_attempt AS a), 0),
-    pg_snapshot_xmin(snapshot)::text::bigint,
-    pg_snapshot_xmax(snapshot)::text::bigint,
-    CASE WHEN current_setting('track_counts') = 'on' AND NOT pg_is_in_recovery() THEN ARRAY[
-        pg_stat_get_tuples_deleted('task'::regclass),
-        pg_stat_get_tuples_deleted('task_attempt'::regclass),
-        pg_relation_filenode('task'::regclass)::bigint,
-        pg_relation_filenode('task_attempt'::regclass)::bigint,
-        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint
-    ] END
-FROM pg_current_snapshot() AS snapshot
-"""
-
-# What lies outside of the time that is kept comes to buckets at its ends, which are not kept.
-_CREATED = bucket_of("least(greatest(t.created_at, %(low)s), %(top)s)")
-
-_UPDATED_TASKS = f"""
-SELECT t.id, extract(epoch FROM t.updated_at)::float8, {_CREATED} FROM task AS t
-WHERE t.status = ANY(%(statuses)s::text[]) AND t.updated_at > %(since)s
-LIMIT %(most)s
-"""
-
-_NEW_TASKS = f"""
-SELECT t.id, extract(epoch FROM t.updated_at)::float8, {_CREATED} FROM task AS t
-WHERE t.id > %(id)s
-LIMIT %(most)s
-"""
-
-_NEW_ATTEMPTS = f"""
-SELECT a.id, {bucket_of("greatest(a.started_at, %(low)s)")} FROM task_attempt AS a
-WHERE a.id > %(id)s AND a.started_at < %(top)s
-LIMIT %(most)s
-"""
-
-_ATTEMPTS_OF = f"""
-SELECT DISTINCT {bucket_of("a.started_at")}
-FROM task AS t CROSS JOIN LATERAL (
-    SELECT x.started_at FROM task_attempt AS x
-    WHERE x.task_id = t.task_id AND x.started_at >= %(low)s AND x.started_at < %(top)s
-) AS a
-WHERE t.id = ANY(%(ids)s::bigint[])
-"""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from asynqhub_tui.backends.counting import QueueCounts, worker_figures
 from asynqhub_tui.backends.postgres.connection import LONG_TIMEOUT, Database
 from asynqhub_tui.backends.postgres.open_tasks import open_tasks
-from asynqhub_tui.backends.postgres.recent import HOUR, Recent
+from asynqhub_tui.backends.postgres.recent import HOUR, Recent, added
 from asynqhub_tui.backends.postgres.rows import all_workers
 from asynqhub_tui.backends.postgres.statuses import attempt_statuses
 from asynqhub_tui.backends.postgres.tallies import (
@@ -20,10 +20,10 @@ from asynqhub_tui.backends.postgres.tallies import (
     TIMED,
     TOTAL,
     Name,
+    Reader,
     Scale,
     Span,
     Tally,
-    read_attempts,
 )
 from asynqhub_tui.models import (
     OVERDUE,
@@ -122,14 +122,13 @@ class Statistics:
         rows = await database.fetch(ALL_TASKS, {"worker": worker}, seconds=LONG_TIMEOUT)
         tasks = {Name(name, queue, status): number for name, queue, status, number in rows}
         statuses = [status for status in await attempt_statuses(database) if status != RUNNING]
-        attempts: Counter[Name] = Counter()
+        reader = Reader(database, Scale(HOUR), worker)
+        attempts: Tally = {}
         high = _END_OF_TIME
         while newest := await self._newest_start(statuses, high):
             end = newest + timedelta(microseconds=1)
             span = Span(max(end - _SLICE, EPOCH), end)
-            tallies = await read_attempts(database, span, Scale(HOUR), worker, statuses)
-            for tally in tallies.values():
-                attempts.update(tally)
+            attempts = added([attempts, *(await reader.attempts(statuses, span)).values()])
             high = span.low
         return await self._figures(Window.ALL, tasks, attempts, worker)
 

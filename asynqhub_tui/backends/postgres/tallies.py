@@ -69,52 +69,63 @@ class Span:
         return self.low <= at and (self.high is None or at < self.high)
 
 
-async def read_tasks(
-    database: Database, span: Span, scale: Scale, worker: str | None
-) -> dict[int, Tally]:
-    """Count the tasks that were created in a span of time, of all workers or of one.
+class Reader:
+    """Reads tallies of all workers, or of one, by the buckets of a scale.
 
-    What was created beyond the year 9000 counts as of then.
+    A statement may take `seconds`.
     """
-    params = {"low": span.low, "high": span.high, "worker": worker, "width": scale.microseconds}
-    found: dict[int, dict[Name, int]] = defaultdict(dict)
-    for bucket, name, queue, status, number in await database.fetch(
-        _TASKS, params, seconds=LONG_TIMEOUT
-    ):
-        found[bucket][Name(name, queue, status)] = number
-    return dict(found)
 
+    def __init__(
+        self,
+        database: Database,
+        scale: Scale,
+        worker: str | None = None,
+        *,
+        seconds: float = LONG_TIMEOUT,
+    ) -> None:
+        self.scale = scale
+        self._database = database
+        self._worker = worker
+        self._seconds = seconds
 
-async def read_attempts(
-    database: Database,
-    span: Span,
-    scale: Scale,
-    worker: str | None,
-    statuses: Sequence[str],
-) -> dict[int, Tally]:
-    """Count the attempts that began in a span of time, each once, however old its task is.
+    async def tasks(self, span: Span) -> dict[int, Tally]:
+        """Count the tasks that were created in a span of time.
 
-    `statuses` are all that attempts have. The span has to have an end.
-    """
-    assert span.high is not None
-    # How long before its attempt a task was created, usually; older ones are looked up singly.
-    usually = max(min(span.high - span.low, MOST_BUCKETS * scale.width) / 4, scale.width)
-    params = {
-        "low": span.low,
-        "high": span.high,
-        "created": span.low - usually,
-        "worker": worker,
-        "width": scale.microseconds,
-        "statuses": list(statuses),
-    }
-    found: dict[int, dict[Name, int]] = defaultdict(dict)
-    rows: list[tuple[Any, ...]] = await database.fetch(_ATTEMPTS, params, seconds=LONG_TIMEOUT)
-    for bucket, name, queue, *numbers in rows:
-        tally = found[bucket]
-        for what, number in zip(_OF_ATTEMPTS, numbers, strict=True):
-            if number:
-                tally[Name(name, queue, what)] = number
-    return dict(found)
+        What was created beyond the year 9000 counts as of then.
+        """
+        found: dict[int, dict[Name, int]] = defaultdict(dict)
+        for bucket, name, queue, status, number in await self._fetch(_TASKS, span):
+            found[bucket][Name(name, queue, status)] = number
+        return dict(found)
+
+    async def attempts(self, statuses: Sequence[str], span: Span) -> dict[int, Tally]:
+        """Count the attempts that began in a span of time, each once, however old its task is.
+
+        `statuses` are all that attempts have. The span has to have an end.
+        """
+        assert span.high is not None
+        # How long before its attempt a task was created, usually; older ones are looked up singly.
+        longest = min(span.high - span.low, MOST_BUCKETS * self.scale.width)
+        usually = max(longest / 4, self.scale.width)
+        rows = await self._fetch(
+            _ATTEMPTS, span, created=span.low - usually, statuses=list(statuses)
+        )
+        found: dict[int, dict[Name, int]] = defaultdict(dict)
+        for bucket, name, queue, *numbers in rows:
+            tally = found[bucket]
+            for what, number in zip(_OF_ATTEMPTS, numbers, strict=True):
+                if number:
+                    tally[Name(name, queue, what)] = number
+        return dict(found)
+
+    async def _fetch(self, query: str, span: Span, **further: Any) -> list[tuple[Any, ...]]:
+        params = {
+            "low": span.low,
+            "high": span.high,
+            "worker": self._worker,
+            "width": self.scale.microseconds,
+        }
+        return await self._database.fetch(query, params | further, seconds=self._seconds)
 
 
 _OF_ATTEMPTS = (TOTAL, SUCCEEDED, FAILED, TIMED, MILLISECONDS)

@@ -17,8 +17,8 @@ FIRST_LOOK, MOST = 200, 4_000
 row of one stretch of an index."""
 
 MOST_PAGES = 3_500
-"""About how many pages of the table the rows of a list's page may take, beyond those of its first
-look: a row takes one or less, and several where it was updated since the table was vacuumed."""
+"""About how many pages of the table the rows of a list's page may take, if its first look takes no
+more: a row takes one or less, and several where it was updated since the table was vacuumed."""
 
 _LEAST_DEPTH = 32
 """Rows of each of an index's values that a look reads in any case, to sort those of the same time
@@ -90,7 +90,7 @@ class Walk:
             if stretch.complete or len(rows) >= wanted or most < least:
                 return Stretch(rows, end, stretch.complete)
             needed = _SPARE * (wanted - len(rows)) * examined / max(len(rows), 1)
-            examine = min(max(round(needed), FIRST_LOOK), 4 * examine, most)
+            examine = min(max(round(needed), FIRST_LOOK, least), 4 * examine, most)
 
     async def look(self, start: Place | None, wanted: int, examine: int) -> Stretch:
         """Examine about `examine` rows behind `start`, and return up to `wanted` that match."""

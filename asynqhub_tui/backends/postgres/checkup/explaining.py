@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from asynqhub_tui.backends.postgres.connection import READ_TIMEOUT, Database, Params, Row
-
-Plan = Mapping[str, Any]
-"""A node of a plan, as EXPLAIN (FORMAT JSON) writes it."""
+from asynqhub_tui.backends.postgres.plans import Plan
 
 
 class WouldReadTable(Exception):
@@ -45,13 +41,6 @@ class ExplainingDatabase(Database):
             if found := sorted(whole & self.spared):
                 raise WouldReadTable(found)
         return await super().fetch(query, params, seconds=seconds)
-
-    async def explain(self, query: str, params: Params | None = None) -> Plan:
-        """Return how a statement would be run; it is not run."""
-        [(found,)] = await super().fetch(f"EXPLAIN (FORMAT JSON) {query}", params)
-        plans = json.loads(found) if isinstance(found, str) else found
-        plan: Plan = plans[0]["Plan"]
-        return plan
 
 
 def nodes(plan: Plan) -> Iterator[Plan]:
