@@ -8,6 +8,7 @@ import fcntl
 import itertools
 import os
 import re
+import secrets
 import shutil
 import socket
 import tempfile
@@ -71,11 +72,17 @@ _SETTINGS = {
 }
 
 
+_PORTS = range(20_000, 32_000)
+"""Below those that systems give to connections: what is free then stays free until it is used."""
+
+
 def free_port() -> int:
     """Return a TCP port of 127.0.0.1 on which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextlib.contextmanager

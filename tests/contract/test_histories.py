@@ -30,7 +30,7 @@ from tests.contract import oracle
 from tests.contract.builders import make_attempt, make_task, make_worker
 from tests.contract.engines import Engine
 
-SEEDS = range(3)
+SEEDS = range(2)
 
 WORKERS = [
     make_worker("worker-2", ["web", "mail"], default_timeout=600),
