@@ -59,7 +59,7 @@ async def test_combinations_find_what_their_parts_say(hub: Hub, engine: Engine) 
         (None, "a", "b-"),
         (None, THEN + timedelta(minutes=30)),
     )
-    for worker, statuses, queue, prefix, since in draw.sample(list(choices), 50):
+    for worker, statuses, queue, prefix, since in draw.sample(list(choices), 35):
         expected = {
             task.task_id
             for task in tasks
@@ -171,7 +171,8 @@ async def test_no_character_means_anything_to_the_store(hub: Hub, engine: Engine
                 replace(everything, task_id=name),
             ]
         for filter in filters:
-            assert await found(hub, filter) == {name}, filter
+            assert ids((await hub.tasks.list_tasks(filter)).tasks) == [name], filter
+            assert (await hub.tasks.count_tasks(filter)).value == 1, filter
         beginning = f"x{odd}"
         expected = {one for one in names.values() if one.startswith(beginning)}
         assert await found(hub, replace(everything, task_id=beginning)) == expected
