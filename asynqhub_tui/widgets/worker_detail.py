@@ -13,7 +13,7 @@ from asynqhub_tui.view import View
 from asynqhub_tui.widgets.canvas import Canvas, Line, Piece, clip
 from asynqhub_tui.widgets.charts import AXIS, MOST_PER_HOUR, hour_chart
 from asynqhub_tui.widgets.table import Column, lay_out
-from asynqhub_tui.widgets.worker_table import LOOKS, WorkerRow
+from asynqhub_tui.widgets.worker_table import LOOKS, UNREAD, WorkerRow
 
 HOURS = 24
 
@@ -141,15 +141,16 @@ class WorkerDetail(Canvas):
             for column, size in columns
         )
         lines = [[Piece(f"  {head}", "dim")]]
-        if not row.window_known:
-            return [*lines, [Piece("  reading…", "dim")]]
         queues = sorted(row.stats.queues, key=lambda queue: (-queue.total, queue.queue))
         if not queues:
-            return [*lines, [Piece("  no task in this window", "dim")]]
+            words = "no task in this window" if row.window_known else "reading…"
+            return [*lines, [Piece(f"  {words}", "dim")]]
         for queue in queues[: room - 1 if len(queues) < room else room - 2]:
             pieces = [Piece("  ")]
             for number, (column, size) in enumerate(columns):
-                text, tone = column.cell(queue, size)
+                # The names stay where they are while another window is read.
+                known = row.window_known or number == 0
+                text, tone = column.cell(queue, size) if known else UNREAD
                 align = "right" if column.right else "left"
                 pieces.append(Piece(" " * bool(number) + fit(text, size, align=align), tone))
             lines.append(pieces)

@@ -113,6 +113,7 @@ class News:
         mark = await self._mark()
         last = self._marks[-1] if self._marks else None
         if mark.deleted is None:
+            self._marks = ()
             return Changed(mark.now)
         marks = self._marks
         if last is None or mark.place != last.place:
